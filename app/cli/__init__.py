@@ -1,0 +1,1 @@
+"""The `ghostpose` command, one file a subcommand."""

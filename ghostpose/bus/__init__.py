@@ -1,0 +1,1 @@
+"""Redis: keys, atomic steps, publishing, reading, leases, the embedded server."""

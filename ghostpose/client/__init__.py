@@ -1,0 +1,1 @@
+"""What consumers of poses import; needs neither torch nor OpenCV."""

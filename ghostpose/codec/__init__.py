@@ -1,0 +1,1 @@
+"""Types to bytes and back: the only place where wire formats are known."""

@@ -1,0 +1,80 @@
+"""Every error ghostpose raises on purpose, as one tree.
+
+An error's text is one sentence for the user: who, what was wanted, what came, what to do.
+`exit_code` is what the command line returns: 2 is the user's mistake, 1 is ours or the machine's.
+"""
+
+from __future__ import annotations
+
+
+class GhostposeError(Exception):
+    """Root of the tree: catch this to catch everything ghostpose raises on purpose."""
+
+    exit_code = 1
+
+
+class UserError(GhostposeError):
+    """Something the user gave can't be used: a file, a name, an option, an address."""
+
+    exit_code = 2
+
+
+class ConfigError(UserError):
+    """A configuration file or option is wrong; the text names the path and the key."""
+
+
+class SourceError(UserError):
+    """A camera or recording can't be opened or decoded; the text names it."""
+
+
+class WeightsError(UserError):
+    """A weights or network file is missing, damaged, or belongs to another network."""
+
+
+class EngineError(UserError):
+    """An inference engine or device was asked for that this machine doesn't have."""
+
+
+class BusUnavailableError(UserError):
+    """No Redis answers at the address."""
+
+
+class DataError(UserError):
+    """Training or evaluation data can't be used."""
+
+
+class InvalidValueError(GhostposeError, ValueError):
+    """A value broke a rule of the type it was put into (wrong shape, range or name)."""
+
+
+class DecodeError(GhostposeError):
+    """Bytes from outside are no message of ours. Keeps the raw data and the cause.
+
+    `raw` is cut to `RAW_KEPT` bytes so that an error never holds a whole picture.
+    """
+
+    RAW_KEPT = 256
+
+    def __init__(self, message: str, raw: bytes = b"") -> None:
+        super().__init__(message)
+        self.raw = bytes(raw[: self.RAW_KEPT])
+
+
+class ProtocolVersionError(DecodeError):
+    """A message or a deployment speaks another major version of the protocol."""
+
+
+class BusError(GhostposeError):
+    """Redis answered, but not with what the protocol promises."""
+
+
+class BusFullError(BusError):
+    """Redis is at `maxmemory`: back-pressure, never a reason to crash."""
+
+
+class StaleSessionError(BusError):
+    """A newer session of this camera exists; whoever gets this must stop publishing."""
+
+
+class LeaseLostError(BusError):
+    """Another worker holds this partition now; whoever gets this must drop its state."""

@@ -1,0 +1,1 @@
+"""The Ghost-backbone pose network, its baselines, its weights."""

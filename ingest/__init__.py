@@ -1,0 +1,1 @@
+"""Cameras and recordings to frames on the bus."""

@@ -1,0 +1,1 @@
+"""Maps to people, tracks and pose messages: the post-processing role."""

@@ -1,0 +1,1 @@
+"""Maps to people, in five pure steps."""

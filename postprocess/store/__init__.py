@@ -1,0 +1,1 @@
+"""Pose messages to a database."""

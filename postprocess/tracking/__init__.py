@@ -1,0 +1,1 @@
+"""People to tracks, in media time."""

@@ -1,0 +1,1 @@
+"""Data, loss, distillation, training loop and evaluation of the network."""
