@@ -78,3 +78,7 @@ class StaleSessionError(BusError):
 
 class LeaseLostError(BusError):
     """Another worker holds this partition now; whoever gets this must drop its state."""
+
+
+class SessionLostError(BusError):
+    """The server doesn't know this session: it lost its memory. Register and open a new one."""
