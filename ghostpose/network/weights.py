@@ -10,17 +10,17 @@ import hashlib
 import json
 import math
 import struct
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from ghostpose.errors import EngineError, UserError, WeightsError
-from ghostpose.network.options import NetworkOptions
+from ghostpose.network.options import NetworkOptions  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torch import Tensor, nn
 
     from ghostpose.network.model import PoseNetwork
@@ -29,12 +29,22 @@ SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "pose.safetensors"
 """The weights that come with ghostpose; the exported network lies beside them as `pose.xml`."""
 
 FORMAT: Final = "ghostpose-pose-1"
-"""Marks our files; the number grows when tensors are renamed."""
+"""The safetensors metadata key that marks our files, its value our header as JSON.
+
+The number grows when tensors are renamed. One key, because safetensors writes several in random
+order, and equal weights should be equal files.
+"""
 
 MAX_HEADER_BYTES: Final = 4_000_000
 """A longer header is damage: ours have about 40 kB."""
 
 _LENGTH: Final = struct.Struct("<Q")
+
+_DAMAGE: Final = (
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError),
+    struct.error,
+)
+"""What reading damaged bytes as a safetensors header can raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class WeightsHeader:
     """COCO key point AP (0 to 1) by the name of the evaluation set."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ap", MappingProxyType(dict(self.ap)))
+        object.__setattr__(self, "ap", dict(self.ap))
         if not math.isfinite(self.paf_offset_cells):
             raise WeightsError(f"paf_offset_cells {self.paf_offset_cells} is not a finite number")
 
@@ -65,7 +75,7 @@ def read_header(path: Path) -> WeightsHeader:
     Raises:
         WeightsError: the file is missing, damaged, or not a ghostpose weights file.
     """
-    return _parse_metadata(path, _read_metadata(path)[0])
+    return _read_record(path)[0].header
 
 
 def file_sha256(path: Path) -> str:
@@ -90,14 +100,14 @@ def load_network(
             `expected` (None takes any pose network).
         EngineError: torch isn't installed.
     """
-    metadata, payload_start = _read_metadata(path)
-    header = _parse_metadata(path, metadata)
+    record, payload_start = _read_record(path)
+    header = record.header
     if expected is not None and header.options != expected:
         raise WeightsError(
             f"weights {path} are for another network: wanted {expected}, got {header.options}"
         )
     raw = path.read_bytes()
-    if hashlib.sha256(raw[payload_start:]).hexdigest() != metadata["payload_sha256"]:
+    if hashlib.sha256(raw[payload_start:]).hexdigest() != record.payload_sha256:
         raise WeightsError(f"weights {path} are damaged (checksum differs): fetch them again")
     return _fill_network(path, header.options, raw), header
 
@@ -120,7 +130,8 @@ def save_network(path: Path, network: PoseNetwork, header: WeightsHeader) -> Non
     draft = save(tensors)
     payload = draft[_LENGTH.size + _LENGTH.unpack_from(draft)[0] :]
     checksum = hashlib.sha256(payload).hexdigest()
-    _replace_file(path, save(tensors, _format_metadata(header, checksum)))
+    record = _Record(header=header, payload_sha256=checksum)
+    _replace_file(path, save(tensors, {FORMAT: record.model_dump_json()}))
 
 
 def _replace_file(path: Path, data: bytes) -> None:
@@ -129,7 +140,31 @@ def _replace_file(path: Path, data: bytes) -> None:
     partial.replace(path)
 
 
-def _read_metadata(path: Path) -> tuple[dict[str, str], int]:
+class _Record(BaseModel):
+    """The value of the metadata key `FORMAT`: the header, and a checksum of the tensors' bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    header: WeightsHeader
+    payload_sha256: str
+
+
+def _read_record(path: Path) -> tuple[_Record, int]:
+    """Return a weights file's record and where its tensors' bytes start."""
+    metadata, payload_start = _read_metadata(path)
+    text = metadata.get(FORMAT) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(
+            f"weights {path} belong to another network: they lack the entry {FORMAT!r}"
+        )
+    try:
+        return _Record.model_validate_json(text), payload_start
+    except (UserError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise WeightsError(f"weights {path} have a header that makes no sense: {reason}") from error
+
+
+def _read_metadata(path: Path) -> tuple[object, int]:
     """Return a safetensors file's metadata and where its tensors' bytes start."""
     try:
         size = path.stat().st_size
@@ -144,7 +179,7 @@ def _read_metadata(path: Path) -> tuple[dict[str, str], int]:
         raise WeightsError(f"weights {path} don't exist: check the path") from error
     except OSError as error:
         raise WeightsError(f"weights {path} can't be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error) as error:
+    except _DAMAGE as error:
         raise WeightsError(f"weights {path} are no safetensors file, or damaged") from error
     payload_start = _LENGTH.size + length
     if size != payload_start + end:
@@ -153,35 +188,6 @@ def _read_metadata(path: Path) -> tuple[dict[str, str], int]:
             " fetch them again"
         )
     return metadata, payload_start
-
-
-def _parse_metadata(path: Path, metadata: Mapping[str, str]) -> WeightsHeader:
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(
-            f"weights {path} belong to another network: wanted format {FORMAT!r},"
-            f" got {metadata.get('format')!r}"
-        )
-    try:
-        return WeightsHeader(
-            options=NetworkOptions(**json.loads(metadata["network"])),
-            paf_offset_cells=float(metadata["paf_offset_cells"]),
-            provenance=metadata["provenance"],
-            ap={name: float(value) for name, value in json.loads(metadata["ap"]).items()},
-        )
-    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise WeightsError(f"weights {path} have a header that makes no sense: {error}") from error
-
-
-def _format_metadata(header: WeightsHeader, payload_sha256: str) -> dict[str, str]:
-    return {
-        "format": FORMAT,
-        "network": json.dumps(asdict(header.options)),
-        "paf_offset_cells": repr(header.paf_offset_cells),
-        "provenance": header.provenance,
-        "ap": json.dumps(dict(header.ap)),
-        "input": "BGR, (x - 128) / 256",
-        "payload_sha256": payload_sha256,
-    }
 
 
 def _fill_network(path: Path, options: NetworkOptions, raw: bytes) -> PoseNetwork:

@@ -1,0 +1,38 @@
+"""Write `reference.npz`: a cut of the test clip and what the shipped weights make of it.
+
+Run after the shipped weights change: .venv/bin/python tests/ghostpose/network/make_reference.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+
+from ghostpose.network.model import normalise
+from ghostpose.network.weights import SHIPPED_WEIGHTS, file_sha256, load_network
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = Path(__file__).with_name("reference.npz")
+
+
+def main() -> None:
+    network, _ = load_network(SHIPPED_WEIGHTS)
+    with av.open(str(ROOT / "docs/media/vtest-cut.mp4")) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="bgr24")
+    image = np.ascontiguousarray(frame[208:320, 208:304])
+    with torch.inference_mode():
+        pcm, paf = network(normalise(torch.from_numpy(image).permute(2, 0, 1)[None].float()))[-1]
+    np.savez_compressed(
+        REFERENCE,
+        image=image,
+        pcm=pcm[0].numpy(),
+        paf=paf[0].numpy(),
+        weights_sha256=file_sha256(SHIPPED_WEIGHTS),
+    )
+
+
+if __name__ == "__main__":
+    main()
