@@ -1,0 +1,40 @@
+"""Fixtures shared by all tests: one real server a run, emptied before each test that uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ghostpose.bus import Bus, EmbeddedServer
+
+
+@pytest.fixture(scope="session")
+def running_server() -> Iterator[EmbeddedServer]:
+    from ghostpose.bus import EmbeddedServer
+
+    with EmbeddedServer(maxmemory_mb=256) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running_server: EmbeddedServer) -> EmbeddedServer:
+    """Return a running, empty server."""
+    import redis
+
+    with redis.Redis.from_url(running_server.url) as client:
+        client.flushall()
+        client.config_resetstat()
+    return running_server
+
+
+@pytest.fixture
+def bus(server: EmbeddedServer) -> Iterator[Bus]:
+    """Return a connection to a new deployment of 4 partitions on `server`."""
+    from ghostpose.bus import Bus
+
+    with Bus.connect(server.url, partitions=4) as connected:
+        yield connected
