@@ -1,1 +1,82 @@
-"""One file a kind of source."""
+"""Where pictures come from: `open_source` opens any source, `probe` only looks at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest.prepare import plan_for
+from ingest.sources.address import check_options, number_option, parse_address
+from ingest.sources.protocol import Picture, Source, SourceInfo, Undecodable
+
+if TYPE_CHECKING:
+    from ghostpose.config import CameraConfig
+    from ingest.sources.address import Address
+
+__all__ = ["Picture", "Source", "SourceInfo", "Undecodable", "open_source", "probe"]
+
+
+def open_source(camera: CameraConfig) -> Source:
+    """Open a camera's source, at `start_s`, and for ever if it says `loop`.
+
+    Raises:
+        SourceError: one sentence: which camera, what was wanted, what is there.
+    """
+    address = parse_address(camera.name, camera.source)
+    first = _open(camera.name, address, camera.start_s)
+    if not camera.loop or first.info.live:
+        return first
+    from ingest.sources.replay import Replay
+
+    return Replay(first, lambda: _open(camera.name, address, 0.0))
+
+
+def probe(camera: CameraConfig) -> SourceInfo:
+    """Open a camera's source, decode its first picture, plan its preparation, and close it.
+
+    What can be known to be wrong before anything is started is found here.
+
+    Raises:
+        SourceError: as `open_source`, or the region isn't inside the picture.
+    """
+    source = open_source(camera)
+    try:
+        plan_for(camera, source.info.width, source.info.height)
+        return source.info
+    finally:
+        source.close()
+
+
+def _open(camera: str, address: Address, start_s: float) -> Source:
+    """Open by kind; each kind imports what it needs when it is used."""
+    if address.kind == "pattern":
+        return _open_pattern(camera, address, start_s)
+    if address.kind == "folder":
+        from ingest.sources.image_folder import DEFAULT_FPS, ImageFolder
+
+        check_options(camera, address.options, ("fps",))
+        fps = number_option(camera, address.options, "fps", DEFAULT_FPS, low=0.01, high=1000)
+        return ImageFolder(camera, address.path, fps, start_s)
+    from ingest.sources.video_file import VideoFile
+
+    return VideoFile(camera, address.path, start_s)
+
+
+def _open_pattern(camera: str, address: Address, start_s: float) -> Source:
+    from ingest.sources.test_pattern import PatternOptions, TestPattern
+
+    given = address.options
+    check_options(camera, given, ("width", "height", "fps", "people", "frames", "seed"))
+    plain = PatternOptions()
+
+    def number(name: str, default: float, low: float, high: float) -> float:
+        return number_option(camera, given, name, default, low=low, high=high)
+
+    options = PatternOptions(
+        width=int(number("width", plain.width, 32, 7680)),
+        height=int(number("height", plain.height, 32, 4320)),
+        fps=number("fps", plain.fps, 0.01, 1000),
+        people=int(number("people", plain.people, 0, 200)),
+        frames=int(number("frames", plain.frames, 0, 1e9)),
+        seed=int(number("seed", plain.seed, 0, 2**32)),
+    )
+    return TestPattern(options, start_s)
