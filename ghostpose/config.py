@@ -194,8 +194,11 @@ def camera_name_from(source: str, taken: Collection[str] = ()) -> str:
 
 
 def _stem(source: str) -> str:
+    if source.startswith("pattern:"):
+        return "pattern"
     if "://" not in source:
-        return PurePosixPath(source).stem
+        path = re.sub(r"^file:|^folder:([^?]*).*", r"\1", source)
+        return PurePosixPath(path).stem
     try:
         parts = urlsplit(source)
         return PurePosixPath(parts.path).stem or parts.hostname or ""
