@@ -1,0 +1,69 @@
+# make demo    see people's skeletons: installs what a CPU machine needs, plays a clip, draws
+# make test    the tests (adds the test tools and torch)
+# make lint    style, types, and which package may import which
+# make bench   measure what the documentation claims
+# make lock    choose newer versions of everything, within pyproject.toml's ranges
+# make clean   remove what these made; `make distclean` removes .venv too
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# torch is not in the locks, since the right build depends on the machine (docs/installation.md):
+# TORCH=cpu takes it from TORCH_INDEX, or else from wherever pip looks, but never a CUDA build;
+# TORCH=cuda takes PyPI's (gigabytes); TORCH=none leaves it out and skips the tests that need it.
+TORCH ?= cpu
+TORCH_VERSION ?= 2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+TESTS ?= tests
+
+.PHONY: demo test lint bench lock clean distclean
+.DELETE_ON_ERROR:
+
+demo: .venv/.run
+	$(BIN)/ghostpose demo --output demo-output
+
+test: .venv/.test
+	$(BIN)/pytest $(TESTS)
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.test
+	$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ghostpose needs Python 3.11 or newer, and $(PYTHON) is older; say make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+.venv/.run: locks/run.txt pyproject.toml | .venv/bin/python
+	$(PIP) install --quiet --require-hashes -r locks/run.txt
+	$(PIP) install --quiet --require-hashes -r locks/build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/.test: locks/test.txt deploy/install_torch.sh .venv/.run
+	$(PIP) install --quiet --require-hashes -r locks/test.txt
+	sh deploy/install_torch.sh $(BIN)/python $(TORCH) $(TORCH_VERSION) $(TORCH_INDEX)
+	touch $@
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --upgrade
+
+lock: .venv/bin/python
+	$(PIP) install --quiet 'uv>=0.9'
+	$(UV_COMPILE) pyproject.toml --extra run -o locks/run.txt
+	$(UV_COMPILE) locks/build.in -o locks/build.txt
+	$(UV_COMPILE) pyproject.toml locks/torch-needs.in --extra train --extra dev \
+		--excludes locks/excluded.in -c locks/run.txt -o locks/test.txt
+
+clean:
+	rm -rf demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv *.egg-info
