@@ -1,0 +1,116 @@
+"""The `ghostpose` command: one module a subcommand, registered here.
+
+A module `app/cli/NAME.py` holds one Typer function `NAME` and a constant `EXAMPLES`, shown under
+its help. It imports nothing heavy (numpy, redis, pydantic, OpenCV, torch ...) at the top: such
+imports stand inside the function, so that `ghostpose --help` answers at once (tested).
+
+Exit codes: 0 all ended well; 1 our mistake or the machine's; 2 the user's; 3 dead letters.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from app.launch import die_with_parent
+from ghostpose import __version__
+from ghostpose.errors import GhostposeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Final = {
+    "run": "app.cli.run",
+    "tail": "app.cli.tail",
+    "complexity": "app.cli.complexity",
+    "train": "app.cli.train",
+}
+"""Name of a command -> module that holds a function of that name (order of `--help`)."""
+
+app = typer.Typer(
+    name="ghostpose",
+    help="People's skeletons from many cameras, as a stream.",
+    epilog="First steps: ghostpose demo; ghostpose run clip.mp4 --output poses --annotate",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ghostpose {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version"),
+    ] = False,
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error; logs go to stderr")
+    ] = "warning",
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error")] = False,
+    parent: Annotated[int, typer.Option(hidden=True, help="End when this process ends")] = 0,
+) -> None:
+    if parent:
+        die_with_parent(parent)
+    level = logging.getLevelNamesMapping().get(log_level.upper())
+    if level is None:
+        raise typer.BadParameter(f"{log_level!r} is no log level", param_hint="--log-level")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _register() -> None:
+    for name, module_name in COMMANDS.items():
+        module = import_module(module_name)
+        app.command(name=name, epilog=module.EXAMPLES)(getattr(module, name))
+    config = import_module("app.cli.config")
+    app.add_typer(config.app, name="config")
+
+
+_register()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code.
+
+    An error that ghostpose raises on purpose is one sentence on stderr; `--debug`, anywhere on the
+    command line, shows the trace as well.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        app(given)
+    except GhostposeError as error:
+        _fail(str(error), error.exit_code, debug=debug)
+    except BrokenPipeError:
+        # The reader of our output has gone: not an error of ours, and nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"internal error: {reason}; run again with --debug for the trace", 1, debug=debug)
+
+
+def _fail(sentence: str, exit_code: int, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    if sentence:
+        typer.echo(f"ghostpose: {sentence}", err=True)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

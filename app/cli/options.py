@@ -1,0 +1,53 @@
+"""Options that several commands share, written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+# The same names as ghostpose.types.Policy and PictureCodec, which would bring numpy with them.
+PolicyName = Literal["latest", "every"]
+PictureName = Literal["jpeg", "raw"]
+
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE...", help="Video files, folders of pictures, or pattern: (a test pattern)"
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="YAML file; options go before it")
+]
+RedisUrl = Annotated[
+    str | None,
+    typer.Option("--redis", metavar="URL", help="redis://, rediss:// or unix:// server"),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="Inference engine: auto, openvino, torch, or stub:MS (no network)"),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
+Precision = Annotated[str | None, typer.Option(help="auto, f32, bf16 or fp16")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Weights or network file instead of ghostpose's own"),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=0, help="CPU threads a process; 0 = share the cores")
+]
+Batch = Annotated[int | None, typer.Option(min=0, help="Frames a step; 0 = what suits the device")]
+Policy = Annotated[
+    PolicyName | None,
+    typer.Option(help="every: recordings, nothing is skipped; latest: live, the newest frame wins"),
+]
+Height = Annotated[int | None, typer.Option(help="Network height in pixels [default: 368]")]
+Fps = Annotated[float | None, typer.Option(help="At most so many frames a second of each source")]
+Picture = Annotated[PictureName | None, typer.Option(help="How pictures travel")]
+Loop = Annotated[bool, typer.Option("--loop", help="Begin a recording again at its end")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="Database, such as sqlite:///poses.sqlite"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]

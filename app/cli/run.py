@@ -1,0 +1,105 @@
+"""`ghostpose run`: every role on this machine, from sources to poses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from app.cli import options
+
+if TYPE_CHECKING:
+    from app.pipeline import RunResult
+
+EXAMPLES: Final = (
+    "Examples: ghostpose run clip.mp4 --output poses --annotate;"
+    " ghostpose run hall.mp4 door.mp4 --inference 2 --output poses --json;"
+    " ghostpose run --config site.yaml --redis redis://10.0.0.5"
+)
+
+
+def run(
+    sources: options.Sources = None,
+    config: options.ConfigFile = None,
+    policy: options.Policy = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write poses.jsonl and the store, ghostpose.sqlite, here"),
+    ] = None,
+    as_json: options.AsJson = False,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Write DIR/CAMERA.mp4 with skeletons, and sheet.png")
+    ] = False,
+    redis: options.RedisUrl = None,
+    inference: Annotated[int | None, typer.Option(min=1, help="Inference processes")] = None,
+    postprocess: Annotated[
+        int | None, typer.Option(min=1, help="Post-processing processes")
+    ] = None,
+    engine: options.Engine = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    weights: options.Weights = None,
+    threads: options.Threads = None,
+    batch: options.Batch = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Batch 1 and f32: equal input, equal poses")
+    ] = False,
+    height: options.Height = None,
+    fps: options.Fps = None,
+    picture: options.Picture = None,
+    store: options.StoreUrl = None,
+) -> None:
+    """Play sources through the whole pipeline: server, ingest, inference, post-processing, store.
+
+    Recordings end by themselves; Ctrl-C or SIGTERM drains what is in flight and ends well. Exit
+    codes: 0 all ended well, 2 the user's mistake or a damaged file, 3 dead letters.
+    """
+    from app.runner import RunRequest, run_request
+    from app.settings import read_config, with_cameras
+    from ghostpose.config import StoreConfig
+
+    settings = read_config(
+        config,
+        redis={"url": redis},
+        inference={
+            "processes": inference,
+            "engine": engine,
+            "device": device,
+            "precision": "f32" if deterministic else precision,
+            "weights": weights,
+            "threads": threads,
+            "batch": 1 if deterministic else batch,
+        },
+        postprocess={"processes": postprocess},
+        store={"url": store},
+    )
+    if output and settings.store.url is None:
+        kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
+        settings = settings.model_copy(update={"store": kept})
+    settings = with_cameras(
+        settings,
+        sources or [],
+        {"policy": policy, "height": height, "fps": fps, "picture": picture},
+        # What is named on the command line is a recording unless told otherwise, and there are
+        # frames in flight for every inference process.
+        new={"policy": "every", "credit": 2 + 2 * settings.inference.processes},
+    )
+    embedded = "url" not in settings.redis.model_fields_set
+    result = run_request(RunRequest(settings, output, embedded, annotate))
+    show(result, as_json=as_json)
+    raise typer.Exit(result.exit_code)
+
+
+def show(result: RunResult, *, as_json: bool) -> None:
+    """Print a run's summary: one line of JSON, or a table."""
+    if as_json:
+        cameras = {name: summary.as_json() for name, summary in result.cameras.items()}
+        typer.echo(json.dumps({**result.total.as_json(), "cameras": cameras}))
+        return
+    from rich.console import Console
+
+    from app.tables import summary_table
+
+    Console().print(summary_table(result))

@@ -1,0 +1,199 @@
+"""A whole run on this machine: server, real processes, and what comes out of them collected."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from app.collect import Collector
+from app.launch import Children, ProcessDiedError
+from app.summary import Summary, total
+from ghostpose.bus import Bus, EmbeddedServer
+from ghostpose.client import PoseReader
+from ingest.sources import probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ghostpose.config import GhostposeConfig
+    from ghostpose.types import Policy
+    from ingest.sources import SourceInfo
+
+BLOCK_S: Final = 0.2
+"""How long one read waits for messages; also how soon a dead child or a signal is noticed."""
+
+STUCK_S: Final = 60.0
+"""After ingest has ended: how long nothing may come (a network may be warming up meanwhile)."""
+
+DRAIN_S: Final = 15.0
+"""The same once a signal has asked to stop."""
+
+BYTES_PER_PIXEL: Final = 3
+MAPS_BYTES_PER_PIXEL: Final = 57 * 2 / 64
+"""float16 maps: 57 channels, a cell for each 8 x 8 pixels; the largest form on the bus."""
+
+MIN_SERVER_MB: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to. `cameras` keeps the order of the sources."""
+
+    total: Summary
+    cameras: Mapping[str, Summary]
+    exit_code: int
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """One run of `config`. `say` gets sentences for the user, `progress` the poses so far."""
+
+    config: GhostposeConfig
+    output: Path | None
+    embedded: bool
+    say: Callable[[str], None]
+    progress: Callable[[Mapping[str, int]], None]
+    child_options: tuple[str, ...] = ()
+    _stopping: bool = False
+
+    def run(self) -> RunResult:
+        """Run until every source has ended or a signal asks to stop; leave no process behind.
+
+        Raises:
+            ProcessDiedError: a process ended that may not be started again.
+            BusUnavailableError: no server answers at the configured address.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self._signals())
+            config = self._with_server(stack)
+            bus = stack.enter_context(
+                Bus.connect(config.redis.url, partitions=config.redis.partitions)
+            )
+            collector = stack.enter_context(Collector.open(self._policies(), self.output))
+            reader = stack.enter_context(self._reader(bus))
+            children = Children(self.say, self.child_options)
+            try:
+                self._start(children, self._write_config(stack, config))
+                self._collect(children, reader, collector)
+            finally:
+                children.stop()
+            return self._result(collector, children)
+
+    def _policies(self) -> dict[str, Policy]:
+        return {camera.name: camera.policy for camera in self.config.cameras}
+
+    def _with_server(self, stack: ExitStack) -> GhostposeConfig:
+        """Start the embedded server, unless there is another; return the config with its URL."""
+        if not self.embedded:
+            return self.config
+        server = stack.enter_context(EmbeddedServer(maxmemory_mb=server_mb(self.config)))
+        redis = self.config.redis.model_copy(update={"url": server.url})
+        return self.config.model_copy(update={"redis": redis})
+
+    def _reader(self, bus: Bus) -> PoseReader:
+        """Register the cameras, so that the reader knows their streams before anything flows."""
+        for camera in self.config.cameras:
+            bus.register_camera(camera.name, policy=camera.policy, credit=camera.credit)
+        names = [camera.name for camera in self.config.cameras]
+        return PoseReader(bus.client, names, start="now")
+
+    def _write_config(self, stack: ExitStack, config: GhostposeConfig) -> Path:
+        """Write what the children are to do: JSON, which is YAML; private, for the URL in it."""
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ghostpose-run-"))
+        path = Path(folder) / "run.yaml"
+        path.write_text(config.model_dump_json(), encoding="utf-8")
+        return path
+
+    def _start(self, children: Children, config_path: Path) -> None:
+        arguments = ("--config", str(config_path))
+        children.start("inference", self.config.inference.processes, arguments)
+        children.start("postprocess", self.config.postprocess.processes, arguments)
+        if self.config.store.url:
+            children.start("store", 1, arguments)
+        children.start("ingest", 1, arguments)
+
+    def _collect(self, children: Children, reader: PoseReader, collector: Collector) -> None:
+        """Read until ingest has ended, by itself or because a signal came, and all is read."""
+        patience = _Patience()
+        while True:
+            news = collector.read(reader, BLOCK_S)
+            self.progress({name: tally.poses for name, tally in collector.tallies.items()})
+            children.check()
+            if self._stopping:
+                children.terminate("ingest")
+            if not children.running("ingest"):
+                if not news and collector.settled:
+                    return
+            elif not self._stopping and not collector.finished:
+                patience.renew()
+            if news:
+                patience.renew()
+            elif patience.is_over(DRAIN_S if self._stopping else STUCK_S):
+                raise ProcessDiedError(_stuck(collector), 1)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Take SIGTERM and Ctrl-C as the wish to drain; put the former handlers back after."""
+
+        def stop(*_: object) -> None:
+            self._stopping = True
+
+        former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _result(self, collector: Collector, children: Children) -> RunResult:
+        cameras = {name: tally.summary() for name, tally in collector.tallies.items()}
+        everything = total(collector.tallies.values())
+        ingest_code = next(
+            (code for role, code in children.exit_codes if role == "ingest" and code), 0
+        )
+        return RunResult(everything, cameras, ingest_code or (3 if everything.dead else 0))
+
+
+class _Patience:
+    """Measures how long nothing has happened."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self._since = time.monotonic()
+
+    def is_over(self, limit_s: float) -> bool:
+        return time.monotonic() - self._since > limit_s
+
+
+def _stuck(collector: Collector) -> str:
+    open_cameras = [name for name, tally in collector.tallies.items() if not tally.finished]
+    return f"stopped, since nothing more came of {', '.join(open_cameras)}; its frames are lost"
+
+
+def probe_all(config: GhostposeConfig) -> dict[str, SourceInfo]:
+    """Open every camera's source once, before anything is started.
+
+    Raises:
+        SourceError: the first that can't be opened, in one sentence.
+    """
+    return {camera.name: probe(camera) for camera in config.cameras}
+
+
+def server_mb(config: GhostposeConfig) -> int:
+    """Return memory enough for everything the cameras may have in flight, twice over."""
+    return (
+        MIN_SERVER_MB
+        + 2
+        * sum(
+            camera.credit * round(camera.height**2 * 2 * (BYTES_PER_PIXEL + MAPS_BYTES_PER_PIXEL))
+            for camera in config.cameras
+        )
+        // 1_000_000
+    )

@@ -1,0 +1,91 @@
+"""The one table of processes: what runs, how many, what it needs and when it is started again.
+
+`ghostpose run` starts its children from this table, and a test holds `docker-compose.yml` against
+it, so that one machine and many run the same commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Role = Literal["ingest", "inference", "postprocess", "store"]
+Restart = Literal["on-failure", "unless-stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One kind of process.
+
+    `command`: the subcommand of `ghostpose`; `scale`: how many by default; `scales`: whether more
+    of them share the work; `restart`: what an orchestrator does when it ends; `restarts_in_run`:
+    how often `ghostpose run` starts it again after a crash; `extra`: what to install for it;
+    `needs`: roles without whose work it has nothing to do (all need the Redis server).
+    """
+
+    role: Role
+    command: str
+    scale: int
+    scales: bool
+    restart: Restart
+    restarts_in_run: int
+    extra: str
+    needs: tuple[Role, ...]
+    purpose: str
+
+
+PROCESSES: Final = (
+    ProcessRow(
+        role="inference",
+        command="infer",
+        scale=1,
+        scales=True,
+        restart="unless-stopped",
+        restarts_in_run=3,
+        extra="infer",
+        needs=("ingest",),
+        purpose="takes frames of all cameras, oldest first, and publishes the network's maps",
+    ),
+    ProcessRow(
+        role="postprocess",
+        command="postprocess",
+        scale=1,
+        scales=True,
+        restart="unless-stopped",
+        restarts_in_run=3,
+        extra="postprocess",
+        needs=("inference",),
+        purpose="groups, tracks and commits pose messages, each partition in order",
+    ),
+    ProcessRow(
+        role="store",
+        command="store",
+        scale=1,
+        scales=False,
+        restart="unless-stopped",
+        restarts_in_run=3,
+        extra="postprocess",
+        needs=("postprocess",),
+        purpose="keeps cameras, sessions, tracks and poses in a database",
+    ),
+    ProcessRow(
+        role="ingest",
+        command="ingest",
+        scale=1,
+        # A camera belongs to one ingest; to spread cameras, give each ingest its own file.
+        scales=False,
+        # A recording ends well; only a crash starts it again (in a new session).
+        restart="on-failure",
+        # In a run over recordings a second reading would deliver every frame twice.
+        restarts_in_run=0,
+        extra="ingest",
+        needs=(),
+        purpose="decodes cameras and recordings, one process each, and publishes frames",
+    ),
+)
+"""Consumers first: that is the order in which `ghostpose run` starts them."""
+
+
+def row_of(role: Role) -> ProcessRow:
+    """Return the table's row of `role`."""
+    return next(row for row in PROCESSES if row.role == role)

@@ -1,0 +1,102 @@
+"""What `ghostpose run` and `ghostpose demo` share: look first, run, then draw."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.pipeline import Pipeline, RunResult, probe_all
+from ghostpose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from rich.progress import Progress
+
+    from ghostpose.config import GhostposeConfig
+    from ingest.sources import SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run as the user wants it. `embedded`: with a server of its own; `annotate`: draw after."""
+
+    config: GhostposeConfig
+    output: Path | None
+    embedded: bool
+    annotate: bool = False
+    child_options: tuple[str, ...] = ()
+
+
+def run_request(request: RunRequest) -> RunResult:
+    """Look at all sources, run them to their end, draw what was asked for.
+
+    Raises:
+        ConfigError: there is nothing to run, or no place to draw to.
+        SourceError: a source can't be opened; nothing was started.
+    """
+    _check(request)
+    found = probe_all(request.config)
+    if request.output is not None:
+        _make_folder(request.output)
+    with _shown(found) as (say, progress):
+        pipeline = Pipeline(
+            request.config, request.output, request.embedded, say, progress, request.child_options
+        )
+        result = pipeline.run()
+    if request.annotate and request.output is not None:
+        from app.annotate import annotate_all
+
+        annotate_all(request.config.cameras, request.output)
+    return result
+
+
+def _check(request: RunRequest) -> None:
+    if not request.config.cameras:
+        raise ConfigError("nothing to run: give a video file, a folder of pictures, or --config")
+    if request.annotate and request.output is None:
+        raise ConfigError("--annotate needs --output DIR, where the drawn videos go")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output {folder}: can't be made: {error.strerror}") from error
+
+
+@contextmanager
+def _shown(
+    found: Mapping[str, SourceInfo],
+) -> Iterator[tuple[Callable[[str], None], Callable[[Mapping[str, int]], None]]]:
+    """Show progress bars on stderr, on a terminal only; sentences go above them."""
+    if not sys.stderr.isatty():
+        yield _plain, lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        yield _above(bars), _bars(bars, found)
+
+
+def _plain(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
+def _above(bars: Progress) -> Callable[[str], None]:
+    return lambda sentence: bars.console.print(sentence, markup=False, highlight=False)
+
+
+def _bars(bars: Progress, found: Mapping[str, SourceInfo]) -> Callable[[Mapping[str, int]], None]:
+    tasks = {name: bars.add_task(name, total=info.frames) for name, info in found.items()}
+
+    def show(poses: Mapping[str, int]) -> None:
+        for name, count in poses.items():
+            bars.update(tasks[name], completed=count)
+
+    return show

@@ -1,0 +1,80 @@
+"""A configuration file and the command line's options, made into one configuration."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ghostpose.config import CameraConfig, GhostposeConfig, camera_name_from, load_config
+from ghostpose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_config(path: Path | None, **sections: Mapping[str, object]) -> GhostposeConfig:
+    """Read `path` (none = the defaults) and put options that are not None over its sections.
+
+    Raises:
+        ConfigError: the file is wrong, or an option is out of range.
+    """
+    config = load_config(path) if path else GhostposeConfig()
+    changed = {name: updated(getattr(config, name), given) for name, given in sections.items()}
+    return config.model_copy(update=changed)
+
+
+def with_cameras(
+    config: GhostposeConfig,
+    sources: Sequence[str],
+    given: Mapping[str, object],
+    new: Mapping[str, object] | None = None,
+) -> GhostposeConfig:
+    """Add a camera for each source; options that were given hold for all cameras.
+
+    `new` holds what only the added cameras begin with.
+
+    Raises:
+        ConfigError: an option is out of range.
+    """
+    cameras = [updated(camera, given) for camera in config.cameras]
+    for source in sources:
+        name = camera_name_from(source, {camera.name for camera in cameras})
+        values = {**(new or {}), **_set(given), "name": name, "source": source}
+        cameras.append(_checked(CameraConfig, values))
+    return config.model_copy(update={"cameras": tuple(cameras)})
+
+
+def updated(model: Model, given: Mapping[str, object]) -> Model:
+    """Return `model` with the settings in `given` that are not None, checked.
+
+    Raises:
+        ConfigError: a setting is out of range.
+    """
+    return _checked(type(model), {**model.model_dump(exclude_unset=True), **_set(given)})
+
+
+def threads_each(config: GhostposeConfig, cores: int | None = None) -> int:
+    """Share the cores out between the inference processes; at least one each."""
+    if config.inference.threads:
+        return config.inference.threads
+    cores = cores or len(os.sched_getaffinity(0))
+    return max(1, cores // config.inference.processes)
+
+
+def _set(given: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _checked(kind: type[Model], values: Mapping[str, object]) -> Model:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = "".join(f"--{part}: " for part in first["loc"][:1]).replace("_", "-")
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{option}{reason[:1].lower()}{reason[1:]}") from error

@@ -1,0 +1,177 @@
+"""What came out of a run, counted from the messages that were read back: pure functions of data."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ghostpose.types import EventMessage, Policy, PoseMessage
+
+DEAD_REASONS: Final = frozenset({"poison", "decode"})
+"""Gap reasons that mean a dead letter: the frame was given up, not skipped on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds from publishing (`every`) or capture (`latest`) to the commit."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A camera's counts, or those of all cameras together.
+
+    `frames` were read from the source, `poses` are messages, `people` are summed over messages,
+    `tracks` are distinct ids, `fps` is poses over the time from first publish to last commit.
+    Always `frames = poses + skipped + dead`, once every session has ended.
+    """
+
+    frames: int
+    poses: int
+    skipped: int
+    dead: int
+    people: int
+    tracks: int
+    fps: float
+    latency_ms: Latency
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as the fields of the run's last line."""
+        latency = self.latency_ms
+        return {
+            "frames": self.frames,
+            "poses": self.poses,
+            "skipped": self.skipped,
+            "dead": self.dead,
+            "people": self.people,
+            "tracks": self.tracks,
+            "fps": round(self.fps, 2),
+            "latency_ms": {
+                "p50": round(latency.p50, 1),
+                "p95": round(latency.p95, 1),
+                "p99": round(latency.p99, 1),
+            },
+        }
+
+
+@dataclass(slots=True)
+class CameraTally:
+    """Counts one camera's messages as they are read.
+
+    `published` counts frames of ended sessions: each is a pose message or a gap in the end.
+    """
+
+    policy: Policy
+    frames: int = 0
+    poses: int = 0
+    people: int = 0
+    tracks: set[str] = field(default_factory=set)
+    latencies_ms: list[float] = field(default_factory=list)
+    first_publish_ms: float = math.inf
+    last_commit_ms: float = -math.inf
+    gaps: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    clock_repairs: int = 0
+    sessions_started: int = 0
+    sessions_ended: int = 0
+    published: int = 0
+
+    def add_pose(self, pose: PoseMessage, *, published_ms: float, committed_ms: float) -> None:
+        """Count one pose message with the server's times of its publishing and its commit."""
+        self.poses += 1
+        self.people += len(pose.people)
+        self.tracks.update(person.track for person in pose.people if person.track)
+        self.first_publish_ms = min(self.first_publish_ms, published_ms)
+        self.last_commit_ms = max(self.last_commit_ms, committed_ms)
+        since_ms = published_ms if self.policy == "every" else pose.captured_at * 1000
+        self.latencies_ms.append(committed_ms - since_ms)
+
+    def add_event(self, event: EventMessage) -> None:
+        """Count an event; only those about frames and sessions matter here."""
+        if event.kind == "session_start":
+            self.sessions_started += 1
+        elif event.kind == "gap":
+            self.gaps[str(event.details.get("reason", "unknown"))] += 1
+        elif event.kind == "session_end":
+            self.published += event.seq
+            self._end_session(event.details)
+
+    def _end_session(self, details: Mapping[str, object]) -> None:
+        self.sessions_ended += 1
+        self.frames += _whole(details.get("frames_read"))
+        self.clock_repairs += _whole(details.get("clock_repairs"))
+        skipped = details.get("skipped")
+        if isinstance(skipped, dict):
+            self.skipped.update({reason: _whole(count) for reason, count in skipped.items()})
+
+    @property
+    def finished(self) -> bool:
+        """Whether every session that began has ended, and all its messages have been read.
+
+        Poses and events are two streams: the end may be read before the last poses.
+        """
+        ended = 0 < self.sessions_ended >= self.sessions_started
+        return ended and self.poses + self.gaps.total() >= self.published
+
+    def summary(self) -> Summary:
+        """Return the counts so far."""
+        dead = sum(count for reason, count in self.gaps.items() if reason in DEAD_REASONS)
+        stale = self.gaps.total() - dead
+        return Summary(
+            frames=self.frames,
+            poses=self.poses,
+            skipped=self.skipped.total() + stale,
+            dead=dead,
+            people=self.people,
+            tracks=len(self.tracks),
+            fps=_rate(self.poses, self.last_commit_ms - self.first_publish_ms),
+            latency_ms=latency_of(self.latencies_ms),
+        )
+
+
+def total(tallies: Iterable[CameraTally]) -> Summary:
+    """Sum cameras: counts add up, times span all of them, percentiles are over all messages."""
+    each = list(tallies)
+    parts = [tally.summary() for tally in each]
+    first = min((tally.first_publish_ms for tally in each), default=math.inf)
+    last = max((tally.last_commit_ms for tally in each), default=-math.inf)
+    poses = sum(part.poses for part in parts)
+    return Summary(
+        frames=sum(part.frames for part in parts),
+        poses=poses,
+        skipped=sum(part.skipped for part in parts),
+        dead=sum(part.dead for part in parts),
+        people=sum(part.people for part in parts),
+        tracks=sum(part.tracks for part in parts),
+        fps=_rate(poses, last - first),
+        latency_ms=latency_of([value for tally in each for value in tally.latencies_ms]),
+    )
+
+
+def latency_of(values_ms: Sequence[float]) -> Latency:
+    """Return percentiles by nearest rank; all zero when there are no values."""
+    ordered = sorted(values_ms)
+    return Latency(*(percentile(ordered, share) for share in (0.50, 0.95, 0.99)))
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the smallest of the ordered values that at least `share` of them don't exceed."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def _rate(count: int, span_ms: float) -> float:
+    return count * 1000 / span_ms if count and span_ms > 0 else 0.0
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0

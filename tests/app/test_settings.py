@@ -1,0 +1,57 @@
+"""Options of the command line over a configuration file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.settings import read_config, threads_each, with_cameras
+from ghostpose.config import GhostposeConfig, InferenceConfig
+from ghostpose.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_an_option_that_was_given_goes_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("inference: {engine: openvino, threads: 3}\nredis: {url: 'redis://a'}\n")
+    config = read_config(path, inference={"engine": "torch", "threads": None})
+    assert (config.inference.engine, config.inference.threads) == ("torch", 3)
+    assert "url" in config.redis.model_fields_set
+
+
+def test_without_a_file_or_options_nothing_counts_as_set() -> None:
+    config = read_config(None, redis={"url": None})
+    assert config == GhostposeConfig()
+    assert "url" not in config.redis.model_fields_set
+
+
+def test_sources_become_cameras_named_after_their_files() -> None:
+    config = with_cameras(GhostposeConfig(), ["a/x.mp4", "b/x.mp4"], {"height": 400})
+    assert [(c.name, c.height) for c in config.cameras] == [("x", 400), ("x-2", 400)]
+
+
+def test_what_only_new_cameras_begin_with_yields_to_options() -> None:
+    first = with_cameras(GhostposeConfig(), ["a.mp4"], {}, new={"policy": "every", "credit": 9})
+    both = with_cameras(first, ["b.mp4"], {"policy": "latest"}, new={"policy": "every"})
+    assert [(c.policy, c.credit) for c in both.cameras] == [("latest", 9), ("latest", 4)]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"height": 1}, "--height: input should be greater"), ({"fps": 0}, "--fps: input should")],
+)
+def test_an_option_out_of_range_is_named(given: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        with_cameras(GhostposeConfig(), ["a.mp4"], given)
+
+
+@pytest.mark.parametrize(
+    ("processes", "threads", "cores", "each"),
+    [(1, 0, 8, 8), (3, 0, 8, 2), (9, 0, 8, 1), (2, 5, 8, 5)],
+)
+def test_processes_share_the_cores(processes: int, threads: int, cores: int, each: int) -> None:
+    inference = InferenceConfig(processes=processes, threads=threads)
+    assert threads_each(GhostposeConfig(inference=inference), cores) == each
