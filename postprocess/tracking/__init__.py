@@ -1,1 +1,6 @@
-"""People to tracks, in media time."""
+"""Tracking: the people of successive frames as persons over time, with ids that hold."""
+
+from postprocess.tracking.options import TrackerOptions
+from postprocess.tracking.tracker import Tracker
+
+__all__ = ["Tracker", "TrackerOptions"]

@@ -1,0 +1,218 @@
+"""The tracker: gives each person of a frame the id of the track it continues, or a new one.
+
+`step` is the pure core, `Tracker` holds a camera's state between frames. What decides:
+
+- Every person in a pose message has an id. A confident newcomer gets one at first sight; a weak one
+  (below `birth_score`) is remembered, not reported, and gets its id when it is seen a second time.
+  So ids never flicker over single ghosts, and nobody waits who is plainly there.
+- Three rounds: confident people with whoever is expected where they are; weak people with tracks
+  that were seen a moment ago; and confident people who are left over with tracks that may be there
+  by now, out of sight for up to `max_lost_s`.
+- Numbers come from a counter in the state, over all sessions: none is ever given twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ghostpose.types import Person, check_camera_name
+from postprocess.tracking.affinity import affinities
+from postprocess.tracking.matching import match_rounds
+from postprocess.tracking.motion import body_offsets, correct, predict
+from postprocess.tracking.options import TrackerOptions
+from postprocess.tracking.smoothing import smooth
+from postprocess.tracking.state import MAX_TRACKS, TrackerState, decode_state, encode_state
+from postprocess.tracking.tracks import NEVER, Sightings, Tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from postprocess.tracking.tracks import Indices
+
+MIN_STEP_S: Final = 1e-3
+"""Frames closer than this in media time count as this far apart: no division by nothing."""
+
+
+class Tracker:
+    """Tracks the people of one camera.
+
+    Args:
+        camera: its name; ids are `<camera>-<n>`.
+        options: see `TrackerOptions`.
+        state: what `state()` returned after an earlier frame; empty for a new camera.
+
+    Raises:
+        DecodeError: `state` is damaged; `ProtocolVersionError` if it is of another version.
+    """
+
+    def __init__(
+        self, camera: str, options: TrackerOptions | None = None, state: bytes = b""
+    ) -> None:
+        self._camera = check_camera_name(camera)
+        self._options = options or TrackerOptions()
+        self._state = decode_state(state) if state else TrackerState()
+
+    @classmethod
+    def numbering_from(
+        cls, camera: str, options: TrackerOptions | None, next_number: int
+    ) -> Tracker:
+        """Return a tracker for a camera whose state was lost; its ids start at `next_number`."""
+        tracker = cls(camera, options)
+        tracker._state = TrackerState(next_number=next_number)
+        return tracker
+
+    def start_session(self, session: int) -> None:
+        """Forget all people (their media time is over) unless `session` is the current one."""
+        self._state = self._state.in_session(session)
+
+    def update(self, people: Sequence[Person], media_time: float) -> tuple[Person, ...]:
+        """Return the people of the frame at `media_time` (seconds, growing), tracked and smoothed.
+
+        Same order as given; weak newcomers are left out until they are seen again.
+        """
+        self._state, tracked = step(self._state, people, media_time, self._camera, self._options)
+        return tracked
+
+    def state(self) -> bytes:
+        """Return all that is needed to go on exactly from here."""
+        return encode_state(self._state)
+
+
+def step(
+    state: TrackerState,
+    people: Sequence[Person],
+    media_time: float,
+    camera: str,
+    options: TrackerOptions,
+) -> tuple[TrackerState, tuple[Person, ...]]:
+    """Return the state after one frame and its people with ids: the tracker as a function."""
+    # Move every track that may still come back on to this frame's time; measure who is here now.
+    dt_s = _elapsed_s(state.media_time, media_time)
+    absent_n = media_time - state.tracks.seen_at_n
+    tracks = predict(state.tracks.rows(absent_n <= options.max_lost_s), dt_s, options)
+    seen = Sightings.of(people)
+    # Who is whom? Confident people first, then weak ones, then people who may have come back.
+    row, person = _associate(tracks, seen, state.media_time, options)
+    # Matched tracks learn: where the body went, then each key point's own movement, smoothed.
+    matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], dt_s, options)
+    matched = _grow_up(matched, seen.height_p[person], media_time, dt_s, options)
+    # A second sighting makes a tentative track real: only now it takes a number.
+    matched, next_number = _number(matched, state.next_number)
+    # Unmatched people are born, with a number at once if they are plainly there.
+    others = _rest(person, len(seen))
+    born, next_number = _births(seen, others, media_time, next_number, options)
+    # Unmatched tracks stay; those still tentative for a moment only.
+    lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, options)
+    after = matched.followed_by(born).followed_by(lost).first(MAX_TRACKS)
+    reported = _report(people, matched.followed_by(born), np.concatenate([person, others]), camera)
+    return replace(state, media_time=media_time, next_number=next_number, tracks=after), reported
+
+
+def _elapsed_s(before: float, now: float) -> float:
+    return max(now - before, MIN_STEP_S) if np.isfinite(before) else MIN_STEP_S
+
+
+def _associate(
+    tracks: Tracks, seen: Sightings, last_time: float, options: TrackerOptions
+) -> tuple[Indices, Indices]:
+    expected_np, possible_np = affinities(tracks, seen, options)
+    sure_p = (seen.score_p >= options.confident_score)[None, :]
+    recent_n = (tracks.seen_at_n >= last_time)[:, None]
+    rounds = (
+        np.where(sure_p, expected_np, np.float32(0)),
+        np.where(recent_n, expected_np, np.float32(0)),
+        np.where(sure_p, possible_np, np.float32(0)),
+    )
+    return match_rounds(rounds, options.min_affinity)
+
+
+def _rest(taken: Indices, count: int) -> Indices:
+    return np.flatnonzero(~np.isin(np.arange(count), taken))
+
+
+def _learn(
+    tracks: Tracks, keypoints_nk3: np.ndarray, dt_s: float, options: TrackerOptions
+) -> Tracks:
+    offset_n2, certainty_n = body_offsets(tracks, keypoints_nk3)
+    moved = correct(tracks, offset_n2, certainty_n, options)
+    return smooth(moved, keypoints_nk3, dt_s, options)
+
+
+def _grow_up(
+    tracks: Tracks, height_n: np.ndarray, media_time: float, dt_s: float, options: TrackerOptions
+) -> Tracks:
+    blend = np.float32(1 - np.exp(-dt_s / options.size_memory_s))
+    grown = tracks.height_n * (height_n / tracks.height_n) ** blend
+    return replace(
+        tracks,
+        height_n=grown.astype(np.float32),
+        seen_at_n=np.full(len(tracks), media_time),
+    )
+
+
+def _number(tracks: Tracks, next_number: int) -> tuple[Tracks, int]:
+    unnumbered = tracks.number_n == 0
+    count = int(unnumbered.sum())
+    number_n = tracks.number_n.copy()
+    number_n[unnumbered] = np.arange(next_number, next_number + count)
+    return replace(tracks, number_n=number_n), next_number + count
+
+
+def _births(
+    seen: Sightings,
+    others: Indices,
+    media_time: float,
+    next_number: int,
+    options: TrackerOptions,
+) -> tuple[Tracks, int]:
+    count = len(others)
+    keypoints = seen.keypoints_pk3[others]
+    number = np.zeros(count, np.int64)
+    plain = seen.score_p[others] >= options.birth_score
+    number[plain] = np.arange(next_number, next_number + int(plain.sum()))
+    variances = (options.measurement**2, 0.0, options.start_speed**2)
+    born = Tracks(
+        number_n=number,
+        seen_at_n=np.full(count, media_time),
+        xy_nk2=np.ascontiguousarray(keypoints[..., :2]),
+        slope_nk2=np.zeros((*keypoints.shape[:2], 2), np.float16),
+        age_nk=np.where(keypoints[..., 2] > 0, np.float16(0), NEVER),
+        velocity_n2=np.zeros((count, 2), np.float32),
+        covariance_n3=np.tile(np.array(variances, np.float32), (count, 1)),
+        height_n=seen.height_p[others],
+    )
+    return born, next_number + int(plain.sum())
+
+
+def _worth_keeping(lost: Tracks, media_time: float, options: TrackerOptions) -> Tracks:
+    waiting_n = media_time - lost.seen_at_n <= options.tentative_s
+    return lost.rows((lost.number_n > 0) | waiting_n)
+
+
+def _report(
+    people: Sequence[Person], tracks: Tracks, person: Indices, camera: str
+) -> tuple[Person, ...]:
+    """Row i of `tracks` is person `person[i]`; return people in their own order."""
+    tracked = [
+        (index, _tracked(people[index], tracks.xy_nk2[row], f"{camera}-{tracks.number_n[row]}"))
+        for row, index in enumerate(person)
+        if tracks.number_n[row] > 0
+    ]
+    return tuple(found for _, found in sorted(tracked, key=lambda pair: pair[0]))
+
+
+def _tracked(person: Person, xy_k2: np.ndarray, track: str) -> Person:
+    """Return `person` with smoothed key points; its box moves with their outermost ones."""
+    seen_k = person.keypoints_k3[:, 2] > 0
+    keypoints = person.keypoints_k3.copy()
+    keypoints[seen_k, :2] = xy_k2[seen_k]
+    if not seen_k.any():
+        return replace(person, track=track)
+    before, after = person.keypoints_k3[seen_k, :2], keypoints[seen_k, :2]
+    low = np.array(person.box[:2]) + after.min(0) - before.min(0)
+    high = np.array(person.box[:2]) + person.box[2:] + after.max(0) - before.max(0)
+    x, y, w, h = (float(value) for value in (*low, *np.maximum(high - low, 0)))
+    return replace(person, track=track, box=(x, y, w, h), keypoints_k3=keypoints)
