@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ghostpose.errors import ConfigError
 from ghostpose.types import CAMERA_NAME_PATTERN, MapsCodec, PictureCodec, Policy
@@ -90,10 +90,13 @@ class CameraConfig(_Frozen):
     """Where in a recording to begin, seconds of media time."""
 
     mirror: bool = False
-    """Swap left and right of the picture."""
+    """Swap left and right before all else: region and results are in the mirrored picture."""
 
     loop: bool = False
-    """Begin a recording again at its end, as a new session, until stopped."""
+    """Play a recording again and again as one session with growing media time, until stopped."""
+
+    recorded_at: AwareDatetime | None = None
+    """When a recording's media time 0 was; none = its creation time, else when it is read."""
 
     @model_validator(mode="after")
     def _age_is_for_live_cameras(self) -> CameraConfig:
