@@ -53,7 +53,7 @@ def thin_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_shipped_weights_reproduce_our_reference() -> None:
     assert str(np.load(REFERENCE)["weights_sha256"]) == file_sha256(SHIPPED_WEIGHTS), (
-        "the shipped weights changed: run tests/ghostpose/network/make_reference.py"
+        "the shipped weights changed: run tests/ghostpose/network/refresh_shipped.py"
     )
     assert_reproduces(REFERENCE)
 

@@ -1,6 +1,7 @@
-"""Write `reference.npz`: a cut of the test clip and what the shipped weights make of it.
+"""Bring up to date what hangs on the shipped weights; run this whenever they change.
 
-Run after the shipped weights change: .venv/bin/python tests/ghostpose/network/make_reference.py
+Writes `pose.xml` and `pose.bin` beside the weights, and here `reference.npz`: a cut of the test
+clip and what the weights make of it. .venv/bin/python tests/ghostpose/network/refresh_shipped.py
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import torch
 
+from ghostpose.network.export import export_openvino
 from ghostpose.network.model import normalise
 from ghostpose.network.weights import SHIPPED_WEIGHTS, file_sha256, load_network
 
@@ -19,6 +21,7 @@ REFERENCE = Path(__file__).with_name("reference.npz")
 
 
 def main() -> None:
+    export_openvino(SHIPPED_WEIGHTS, SHIPPED_WEIGHTS.with_suffix(".xml"))
     network, _ = load_network(SHIPPED_WEIGHTS)
     with av.open(str(ROOT / "docs/media/vtest-cut.mp4")) as container:
         frame = next(container.decode(video=0)).to_ndarray(format="bgr24")
