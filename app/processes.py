@@ -83,7 +83,7 @@ PROCESSES: Final = (
         purpose="decodes cameras and recordings, one process each, and publishes frames",
     ),
 )
-"""Consumers first: that is the order in which `ghostpose run` starts them."""
+"""In the order `ghostpose run` starts them: what takes longest to warm up first, sources last."""
 
 
 def row_of(role: Role) -> ProcessRow:

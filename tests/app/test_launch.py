@@ -1,0 +1,155 @@
+"""Children of a run: watched, started again, drained, and gone with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.launch import Children, ProcessDiedError
+from app.processes import PROCESSES, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+class Scripted(Children):
+    """Starts `python -c SCRIPT` in place of `ghostpose ROLE`."""
+
+    def _spawn(self, row, arguments):  # type: ignore[no-untyped-def]
+        return subprocess.Popen(
+            [sys.executable, "-c", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def children(said: list[str]) -> Iterator[Scripted]:
+    started = Scripted(said.append)
+    yield started
+    started.stop(grace_s=1)
+
+
+def check_until(children: Children, condition: Callable[[], bool]) -> None:
+    def both() -> bool:
+        children.check()
+        return condition()
+
+    wait_until(both)
+
+
+def test_the_table_starts_sources_last_and_needs_only_what_it_has() -> None:
+    roles = [row.role for row in PROCESSES]
+    assert roles[-1] == "ingest"
+    assert len(set(roles)) == len(roles)
+    assert all(need in roles for row in PROCESSES for need in row.needs)
+
+
+def test_a_child_that_ends_well_is_forgotten(children: Scripted) -> None:
+    children.start("inference", 1, ["pass"])
+    check_until(children, lambda: children.running("inference") == 0)
+    assert children.exit_codes == [("inference", 0)]
+
+
+def test_a_crashed_child_is_started_again_and_the_user_is_told(
+    children: Scripted, said: list[str], tmp_path: Path
+) -> None:
+    script = f"""
+import os, pathlib, signal, time
+mark = pathlib.Path({str(tmp_path / "mark")!r})
+if mark.exists():
+    time.sleep(60)
+mark.touch()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    children.start("postprocess", 1, [script])
+    check_until(children, lambda: bool(said))
+    assert said == ["ghostpose: postprocess 1 ended with signal SIGKILL; started again"]
+    assert children.running("postprocess") == 1
+
+
+def test_a_child_that_crashes_for_ever_is_given_up(children: Scripted) -> None:
+    children.start("postprocess", 1, ["raise SystemExit(5)"])
+    with pytest.raises(ProcessDiedError, match="exit code 5 for the 4th time") as caught:
+        check_until(children, lambda: False)
+    assert caught.value.exit_code == 1
+
+
+def test_ingest_is_not_started_again_since_frames_would_come_twice(children: Scripted) -> None:
+    assert row_of("ingest").restarts_in_run == 0
+    children.start("ingest", 1, ["raise SystemExit(1)"])
+    with pytest.raises(ProcessDiedError, match="ingest 1 ended with exit code 1"):
+        check_until(children, lambda: False)
+
+
+def test_a_mistake_of_the_user_is_said_once_and_ends_the_run(
+    children: Scripted, said: list[str]
+) -> None:
+    script = "import sys; sys.stderr.write('ghostpose: no such weights\\n'); sys.exit(2)"
+    children.start("inference", 3, [script])
+    with pytest.raises(ProcessDiedError) as caught:
+        check_until(children, lambda: False)
+    children.stop()
+    assert (str(caught.value), caught.value.exit_code) == ("", 2)
+    assert said == ["ghostpose: no such weights"]
+
+
+def test_a_child_that_does_not_drain_in_time_is_killed(children: Scripted) -> None:
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    children.start("store", 1, [script])
+    children.stop(grace_s=0.5)
+    assert children.exit_codes[0][1] in (-signal.SIGKILL, -signal.SIGTERM)
+    assert children.running("store") == 0
+
+
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    child_pid = tmp_path / "pid"
+    child = (
+        "import os, pathlib, sys, time\n"
+        "from app.launch import die_with_parent\n"
+        "die_with_parent(int(sys.argv[1]))\n"
+        f"pathlib.Path({str(child_pid)!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    parent = (
+        "import os, subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}, str(os.getpid())])\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT)
+    try:
+        wait_until(lambda: child_pid.exists() and bool(child_pid.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not alive(int(child_pid.read_text())))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
