@@ -1,0 +1,52 @@
+"""What runs in a camera's own process, forked from a server that has imported all this before.
+
+The process stops in order on SIGTERM, and when its supervisor is gone (the pipe between them
+closes). Ctrl-C reaches it too, since it shares the terminal, but is the supervisor's to handle.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import cv2
+
+# Imported here so that the fork server has them before it forks: a camera then starts in a
+# fraction of the time, and shares the memory of the code.
+import ingest.sources.image_folder
+import ingest.sources.replay
+import ingest.sources.test_pattern
+import ingest.sources.video_file  # noqa: F401
+from ingest.loop import run_camera
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from ghostpose.config import CameraConfig
+
+
+def main(camera: CameraConfig, bus_url: str, pipe: Connection, log_level: int) -> None:
+    """Play `camera` and send its `CameraReport` through `pipe`."""
+    logging.basicConfig(
+        level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_stop_with_supervisor, args=(pipe, stop), daemon=True).start()
+    report = run_camera(camera, bus_url, stop)
+    try:
+        pipe.send(report)
+    except OSError:
+        logging.getLogger("ingest.Camera").info("camera %s: nobody hears its report", camera.name)
+
+
+def _stop_with_supervisor(pipe: Connection, stop: threading.Event) -> None:
+    """Wait for the other end of the pipe to close; nothing is ever sent this way."""
+    try:
+        pipe.poll(None)
+    finally:
+        stop.set()

@@ -1,0 +1,163 @@
+"""One session: everything a source gives, published in order, and the session's end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from ghostpose.bus import Full
+from ghostpose.codec.images import encode_picture
+from ghostpose.errors import BusFullError, BusUnavailableError, SourceError
+from ghostpose.types import FrameInfo
+from ingest.handoff import Handoff
+from ingest.prepare import plan_for, prepare
+from ingest.reader import Reader
+
+if TYPE_CHECKING:
+    from ghostpose.bus import FramePublisher
+    from ghostpose.config import CameraConfig
+    from ghostpose.types import EncodedPicture
+    from ingest.backoff import Patience
+    from ingest.counters import Counters
+    from ingest.prepare import Plan
+    from ingest.reader import ReadFrame
+    from ingest.sources import Source
+
+POLL_S: Final = 0.25
+"""How soon a waiting session notices that it is to stop."""
+
+LOOK_AGAIN_S: Final = 2.0
+"""A session that waits for credit asks again after this time: a server that lost its memory would
+never say that there is some."""
+
+_log = logging.getLogger("ingest.Session")
+
+
+class Session:
+    """Publishes what one opened source gives, through one publisher with an open session."""
+
+    def __init__(
+        self,
+        camera: CameraConfig,
+        source: Source,
+        publisher: FramePublisher,
+        counters: Counters,
+        patience: Patience,
+    ) -> None:
+        self._camera, self._publisher, self._counters = camera, publisher, counters
+        self._patience, self._stop = patience, patience.stop
+        self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
+        self._reader = Reader(camera, source, self._handoff, counters)
+        self._plans: dict[tuple[int, int], Plan] = {}
+
+    def play(self) -> None:
+        """Publish until the source ends or `stop` is set; then publish the session's end.
+
+        Closes the source in any case.
+
+        Raises:
+            SourceError: the source broke; the session was ended in order before.
+            StaleSessionError, SessionLostError: the session is no longer ours to end.
+            BusUnavailableError: the server stayed away for too long.
+        """
+        self._reader.start()
+        try:
+            problem = self._publish_all()
+        finally:
+            self._reader.stop()
+        self._end()
+        problem = problem or self._reader.error
+        if problem is not None:
+            raise problem
+
+    def _publish_all(self) -> Exception | None:
+        """Publish until there is nothing more; return what is wrong with the source, if so."""
+        while not (self._stop.is_set() or self._handoff.drained):
+            frame = self._handoff.take(POLL_S)
+            try:
+                if frame is not None:
+                    self._publish(frame)
+            except SourceError as error:
+                self._counters.count_skipped("decode")
+                return error
+        return None
+
+    def _publish(self, frame: ReadFrame) -> None:
+        """Publish `frame`, or under `latest` a newer one that came while there was no credit."""
+        info, picture = self._prepare(frame)
+        while (full := self._send(info, picture)) is not None:
+            if not self._wait_for_credit(full):
+                self._counters.count_skipped("shutdown")
+                return
+            newer = self._handoff.take(0) if self._camera.policy == "latest" else None
+            if newer is not None:
+                self._counters.count_skipped("overwritten")
+                info, picture = self._prepare(newer)
+
+    def _prepare(self, frame: ReadFrame) -> tuple[FrameInfo, EncodedPicture]:
+        """Crop, resize, encode: the part that frames which are skipped never cost."""
+        began = time.perf_counter()
+        width, height = frame.picture.width, frame.picture.height
+        plan = self._plan(width, height)
+        image_hw3 = prepare(frame.picture, plan)
+        prepared = time.perf_counter()
+        picture = encode_picture(image_hw3, self._camera.picture, self._camera.quality)
+        info = FrameInfo(
+            captured_at=frame.captured_at,
+            media_time=frame.media_time,
+            width=width,
+            height=height,
+            placement=plan.placement,
+            max_age_ms=self._camera.max_age_ms,
+            decode_ms=frame.decode_ms + 1000.0 * (prepared - began),
+            encode_ms=1000.0 * (time.perf_counter() - prepared),
+        )
+        return info, picture
+
+    def _plan(self, width: int, height: int) -> Plan:
+        """Plan anew when the source's pictures change their size."""
+        if (width, height) not in self._plans:
+            self._plans[width, height] = plan_for(self._camera, width, height)
+        return self._plans[width, height]
+
+    def _send(self, info: FrameInfo, picture: EncodedPicture) -> Full | None:
+        """Publish, and count what became of the frame; `Full` if it has to wait for credit."""
+        try:
+            answer = self._patience.call(
+                lambda: self._publisher.publish(info, picture),
+                wait_when_full=self._camera.policy == "every",
+            )
+        except BusFullError:
+            self._counters.count_skipped("shutdown" if self._stop.is_set() else "full")
+            return None
+        if isinstance(answer, Full):
+            return answer
+        self._counters.count_published()
+        return None
+
+    def _wait_for_credit(self, full: Full) -> bool:
+        """Wait for a commit of this camera, without a timer; False: it is time to stop."""
+        until = time.monotonic() + LOOK_AGAIN_S
+        while not self._stop.is_set():
+            try:
+                committed = self._publisher.wait_for_credit(full, POLL_S)
+            except BusUnavailableError:
+                return True  # publishing waits until the server is back
+            if committed or time.monotonic() > until:
+                return True
+        return False
+
+    def _end(self) -> None:
+        tally = self._counters.tally()
+        self._patience.call(
+            lambda: self._publisher.end(
+                frames_read=tally.read, skipped=tally.skipped, clock_repairs=tally.clock_repairs
+            ),
+            wait_when_full=True,
+        )
+        _log.info(
+            "camera %s: session %d ended: %d frames read, %d published, skipped %s",
+            self._camera.name, self._publisher.session, tally.read, tally.published,
+            dict(tally.skipped),
+        )  # fmt: skip
