@@ -120,7 +120,8 @@ class Children:
         """
         for child in [child for child in self.children if child.process.poll() is not None]:
             code = child.process.returncode
-            if code == 0 or (code == USER_MISTAKE and child.row.role == "ingest"):
+            if code == 0 or (code > 0 and child.row.role == "ingest"):
+                # Ingest has told what was wrong with a source; what others gave is still coming.
                 self._forget(child, code)
             elif code != USER_MISTAKE and child.starts <= child.row.restarts_in_run:
                 self._restart(child, code)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "run": "app.cli.run",
+    "ingest": "app.cli.ingest",
     "tail": "app.cli.tail",
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     try:
-        app(given)
+        app(given, prog_name="ghostpose")
     except GhostposeError as error:
         _fail(str(error), error.exit_code, debug=debug)
     except BrokenPipeError:

@@ -99,9 +99,15 @@ def test_a_child_that_crashes_for_ever_is_given_up(children: Scripted) -> None:
 
 def test_ingest_is_not_started_again_since_frames_would_come_twice(children: Scripted) -> None:
     assert row_of("ingest").restarts_in_run == 0
-    children.start("ingest", 1, ["raise SystemExit(1)"])
-    with pytest.raises(ProcessDiedError, match="ingest 1 ended with exit code 1"):
+    children.start("ingest", 1, ["import os; os.kill(os.getpid(), 9)"])
+    with pytest.raises(ProcessDiedError, match="ingest 1 ended with signal SIGKILL"):
         check_until(children, lambda: False)
+
+
+def test_a_source_that_failed_does_not_stop_what_others_gave(children: Scripted) -> None:
+    children.start("ingest", 1, ["raise SystemExit(2)"])
+    check_until(children, lambda: children.running("ingest") == 0)
+    assert children.exit_codes == [("ingest", 2)]
 
 
 def test_a_mistake_of_the_user_is_said_once_and_ends_the_run(

@@ -1,0 +1,47 @@
+"""`ghostpose ingest`: decode cameras and recordings, and publish their frames."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from app.cli import options
+
+EXAMPLES: Final = (
+    "Examples: ghostpose ingest --config site.yaml --redis redis://10.0.0.5;"
+    " ghostpose ingest clip.mp4 --policy every --height 576"
+)
+
+
+def ingest(
+    sources: options.Sources = None,
+    config: options.ConfigFile = None,
+    redis: options.RedisUrl = None,
+    policy: options.Policy = None,
+    height: options.Height = None,
+    fps: options.Fps = None,
+    picture: options.Picture = None,
+    loop: options.Loop = False,
+) -> None:
+    """Play sources, one process each, until they end; SIGTERM ends their sessions in order."""
+    from app.settings import read_config, with_cameras
+    from ghostpose.errors import ConfigError
+    from ingest.report import exit_code_of
+    from ingest.supervisor import run_ingest
+
+    camera = {
+        "policy": policy,
+        "height": height,
+        "fps": fps,
+        "picture": picture,
+        "loop": loop or None,
+    }
+    settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
+    if not settings.cameras:
+        raise ConfigError("nothing to ingest: give sources, or --config with cameras")
+    reports = run_ingest(settings.redis.url, settings.cameras)
+    for report in reports:
+        if report.problem:
+            typer.echo(f"ghostpose: {report.problem}", err=True)
+    raise typer.Exit(exit_code_of(reports))
