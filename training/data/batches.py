@@ -1,0 +1,212 @@
+"""Endless batches of crops with their targets, each a function of (seed, position) alone.
+
+So nothing but a number has to be kept to go on after a kill, and any process may make any batch.
+
+Shape legend: n crops; h, w rows and columns (crops in pixels, maps in cells); c channels.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ghostpose.errors import DataError
+from ghostpose.network.targets import paf_targets, pcm_targets
+from ghostpose.skeleton import NUM_KEYPOINTS, STRIDE
+from training.data.augment import Crop, make_crop
+from training.data.pictures import read_picture
+from training.distillation.teacher import Teacher, TeacherConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from ghostpose.types import FloatArray
+    from training.data.sources import Source
+    from training.distillation.teacher import TeacherMaps
+
+_log = logging.getLogger("batches.CropBatches")
+
+_MOST_TRIES: Final = 50
+"""So many damaged pictures in a row are no accident."""
+
+_NEAR_LABELLED: Final = 0.1
+"""Where the PCM of labelled people is above this, an ignored box around them is not ignored."""
+
+
+class TargetConfig(BaseModel):
+    """What the network is asked to say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sigma_px: float = Field(default=7.0, gt=0)
+    """Standard deviation of a PCM peak."""
+
+    thickness_cells: float = Field(default=1.0, gt=0)
+    """How far from a limb its PAF reaches."""
+
+    paf_offset_cells: float = 0.0
+    """How far right and down the PAF are drawn; with a teacher it must be the teacher's."""
+
+    truth: float = Field(default=1.0, ge=0, le=1)
+    """With a teacher: the weight of the labels beside its maps, where people are labelled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """n crops: pictures uint8 (n, h, w, 3), targets, weight (n, 1, h, w) 0 where nothing is known.
+
+    `neck`: the teacher's features, or None; `damaged`: pictures that could not be read on the way.
+    """
+
+    images: Tensor
+    pcm: Tensor
+    paf: Tensor
+    weight: Tensor
+    neck: Tensor | None = None
+    damaged: tuple[str, ...] = ()
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            pcm=self.pcm.to(device),
+            paf=self.paf.to(device),
+            weight=self.weight.to(device),
+            neck=None if self.neck is None else self.neck.to(device),
+        )
+
+
+class CropBatches(Dataset[Batch]):
+    """Batch by number: `batches[i]` holds the crops at positions i * size to (i + 1) * size."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        size: int,
+        crop_px: int,
+        seed: int,
+        targets: TargetConfig,
+        teacher: TeacherConfig | None = None,
+    ) -> None:
+        if teacher is None and not any(p.labelled for s in sources for p in s.pictures):
+            raise DataError("no labelled pictures and no teacher: there is nothing to learn")
+        self._sources, self._size, self._crop_px, self._seed = sources, size, crop_px, seed
+        self._targets, self._teacher_config = targets, teacher
+        self._teacher: Teacher | None = None
+        self._shares = np.cumsum([source.share for source in sources])
+
+    def __getitem__(self, index: int) -> Batch:
+        """Make batch `index`; the same at every call, but for `damaged`."""
+        damaged: list[str] = []
+        labelled, crops = [], []
+        for position in range(index * self._size, (index + 1) * self._size):
+            is_labelled, crop = self._crop(position, damaged)
+            labelled.append(is_labelled)
+            crops.append(crop)
+        images_nhw3 = np.stack([crop.image_hw3 for crop in crops])
+        maps = self._teach(images_nhw3)
+        made = [
+            _targets(crop, is_labelled, maps, i, self._targets)
+            for i, (crop, is_labelled) in enumerate(zip(crops, labelled, strict=True))
+        ]
+        pcm, paf, weight = (
+            torch.from_numpy(np.stack(arrays)) for arrays in zip(*made, strict=True)
+        )
+        neck = torch.from_numpy(maps.neck_nchw) if maps and maps.neck_nchw is not None else None
+        return Batch(torch.from_numpy(images_nhw3), pcm, paf, weight, neck, tuple(damaged))
+
+    def _teach(self, images_nhw3: NDArray[np.uint8]) -> TeacherMaps | None:
+        if self._teacher_config is None:
+            return None
+        if self._teacher is None:  # made here, in the process that uses it
+            self._teacher = Teacher(self._teacher_config)
+        return self._teacher.infer(images_nhw3)
+
+    def _crop(self, position: int, damaged: list[str]) -> tuple[bool, Crop]:
+        """Return the crop at a position, drawing again where a picture can't be read."""
+        rng = np.random.default_rng((self._seed, position))
+        for _ in range(_MOST_TRIES):
+            source = self._draw_source(rng)
+            picture = source.pictures[rng.integers(len(source.pictures))]
+            try:
+                image = read_picture(picture.path)
+            except DataError as error:
+                _log.warning("%s; skipped", error)
+                damaged.append(str(picture.path))
+                continue
+            return picture.labelled, make_crop(image, picture, self._crop_px, source.augment, rng)
+        raise DataError(f"{_MOST_TRIES} pictures in a row can't be read, the last {damaged[-1]}")
+
+    def _draw_source(self, rng: Generator) -> Source:
+        index = int(np.searchsorted(self._shares, rng.random(), side="right"))
+        return self._sources[min(index, len(self._sources) - 1)]
+
+
+def _targets(
+    crop: Crop, labelled: bool, maps: TeacherMaps | None, index: int, config: TargetConfig
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return PCM (19, h, w), PAF (38, h, w) and weight (1, h, w) of one crop."""
+    if not labelled and maps is not None:
+        pcm_chw, paf_chw = maps.pcm_nchw[index], maps.paf_nchw[index]
+        return pcm_chw, paf_chw, np.ones((1, *pcm_chw.shape[1:]), np.float32)
+    height, width = crop.image_hw3.shape[:2]
+    pcm_chw = pcm_targets(crop.keypoints_pk3, height, width, sigma_px=config.sigma_px)
+    paf_chw = paf_targets(
+        crop.keypoints_pk3,
+        height,
+        width,
+        thickness_cells=config.thickness_cells,
+        offset_cells=config.paf_offset_cells,
+    )
+    known_hw = labelled * ~_ignored_cells(crop, pcm_chw)
+    known_1hw = known_hw[None].astype(np.float32)
+    if maps is None:
+        return pcm_chw, paf_chw, known_1hw
+    truth_1hw = known_1hw * np.float32(config.truth)
+    pcm_chw = truth_1hw * pcm_chw + (1 - truth_1hw) * maps.pcm_nchw[index]
+    paf_chw = truth_1hw * paf_chw + (1 - truth_1hw) * maps.paf_nchw[index]
+    return pcm_chw, paf_chw, np.ones_like(known_1hw)
+
+
+def _ignored_cells(crop: Crop, pcm_chw: FloatArray) -> NDArray[np.bool_]:
+    """Return the cells (h, w) that hold people whose key points are not known."""
+    rows, columns = pcm_chw.shape[1:]
+    ignored_hw = crop.ignored_hw.reshape(rows, STRIDE, columns, STRIDE).any(axis=(1, 3))
+    result: NDArray[np.bool_] = ignored_hw & (pcm_chw[:NUM_KEYPOINTS].max(axis=0) < _NEAR_LABELLED)
+    return result
+
+
+def stream(
+    batches: CropBatches, *, first: int, last: int, stride: int = 1, workers: int = 0
+) -> Iterator[Batch]:
+    """Yield batches first, first + stride, ... below last, made ahead by other processes."""
+    loader = DataLoader(
+        batches,
+        sampler=range(first, last, stride),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_start_worker if workers else None,
+    )
+    yield from loader
+
+
+def _start_worker(_: int) -> None:
+    """Keep a batch-making process to one thread: the network needs the others."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
