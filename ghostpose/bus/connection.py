@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.cluster import RedisCluster
+from redis.retry import Retry
+
+from ghostpose.bus.faults import translated, without_password
+from ghostpose.bus.keys import Keys
+from ghostpose.bus.steps import Step, Steps
+from ghostpose.codec.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from ghostpose.codec.registry import (
+    CameraEntry,
+    Heartbeat,
+    decode_camera,
+    decode_heartbeat,
+    encode_camera,
+    encode_heartbeat,
+)
+from ghostpose.errors import (
+    BusError,
+    BusUnavailableError,
+    DecodeError,
+    InvalidValueError,
+    ProtocolVersionError,
+)
+from ghostpose.topics import CAMERAS_KEY, META_KEY, WORKERS_KEY
+from ghostpose.types import check_camera_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import redis
-
-    from ghostpose.bus.keys import Keys
+    from ghostpose.bus.steps import Argument
     from ghostpose.types import Policy
 
+DEFAULT_PARTITIONS: Final = 16
+MAX_PARTITIONS: Final = 1024
 
-@dataclass(frozen=True, slots=True)
-class CameraEntry:
-    """What `ghostpose:cameras` says of a camera: where its streams are."""
+MAX_BLOCK_S: Final = 2.0
+"""One blocking read waits no longer; callers that want to wait longer read again."""
 
-    partition: int
-    poses_key: str
-    events_key: str
-    policy: Policy
+CLUSTER_POLL_S: Final = 0.02
+"""On a cluster one read can't wait on all partitions: how long to wait on each in turn."""
+
+SOCKET_TIMEOUT_S: Final = 5.0
+"""A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
+
+HEARTBEAT_KEPT_S: Final = 10.0
+"""A process silent for longer is no longer listed (processes say that they live every 2 s)."""
+
+DEAD_REASONS: Final = ("decode", "poison")
+"""Reasons of gaps whose frames went to the dead letters."""
+
+_BACKOFF_CAP_S: Final = 1.0
+_BACKOFF_BASE_S: Final = 0.05
+
+_log = logging.getLogger(f"{__name__}.Bus")
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCounters:
     """What became of a camera's frames since the deployment was created.
 
-    `published = poses + gaps` at every quiet moment (nothing in flight); `read` and `skipped` are
-    known for ended sessions only: there, `read = published + sum(skipped)`.
+    `published = poses + gaps` at every quiet moment (`in_flight` 0); `read` and `skipped` are known
+    of ended sessions only: there, `read = published + sum(skipped)`.
     """
 
     published: int
@@ -38,6 +77,7 @@ class CameraCounters:
     read: int
     skipped_by_reason: Mapping[str, int]
     sessions_ended: int
+    clock_repairs: int
     in_flight: int
 
     @property
@@ -48,28 +88,22 @@ class CameraCounters:
     @property
     def dead(self) -> int:
         """Frames that went to the dead letters."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """A process says that it lives. `at` is the server's clock, Unix seconds; the bus fills it."""
-
-    worker: str
-    role: str
-    version: str
-    host: str
-    pid: int
-    load: Mapping[str, float] = field(default_factory=dict)
-    at: float = 0.0
+        return sum(self.gaps_by_reason.get(reason, 0) for reason in DEAD_REASONS)
 
 
 class Bus:
-    """A connection to a deployment. Threads may share it; processes must not."""
+    """A connection to a deployment. Threads may share it; processes must not.
 
-    client: redis.Redis
-    partitions: int
-    keys: Keys
+    Every step of the protocol may be sent twice without harm, so the client sends again after a
+    lost connection, with a growing, jittered pause, for about `timeout_s`.
+    """
+
+    def __init__(self, client: redis.Redis, *, partitions: int, address: str) -> None:
+        self.client: Final = client
+        self.partitions: Final = partitions
+        self.keys: Final = Keys(partitions)
+        self.address: Final = address
+        self._steps = Steps(client, address)
 
     @classmethod
     def connect(cls, url: str, *, partitions: int | None = None, timeout_s: float = 5.0) -> Self:
@@ -81,11 +115,27 @@ class Bus:
             BusUnavailableError: nothing answers there within `timeout_s`.
             ProtocolVersionError: the deployment speaks another major version.
         """
-        raise NotImplementedError
+        wanted = DEFAULT_PARTITIONS if partitions is None else partitions
+        if not 1 <= wanted <= MAX_PARTITIONS:
+            raise InvalidValueError(f"partitions: {wanted} is not within 1..{MAX_PARTITIONS}")
+        address = without_password(url)
+        client = _connect(url, address, timeout_s)
+        try:
+            return cls(
+                client, partitions=_join_deployment(client, address, wanted), address=address
+            )
+        except BaseException:
+            client.close()
+            raise
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the server is a cluster, where one command may touch one partition only."""
+        return isinstance(self.client, RedisCluster)
 
     def close(self) -> None:
         """Close the connections."""
-        raise NotImplementedError
+        self.client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -93,26 +143,166 @@ class Bus:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def run(self, step: Step, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """Run one atomic step (for the readers and writers of this package)."""
+        return self._steps.run(step, keys, arguments)
+
     def server_time_ms(self) -> int:
         """Return the server's clock, Unix ms."""
-        raise NotImplementedError
+        with translated(self.address):
+            now: Any = self.client.time()
+        return int(now[0]) * 1000 + int(now[1]) // 1000
 
     def register_camera(self, camera: str, *, policy: Policy, credit: int) -> None:
-        """Make a camera known, or change its policy and credit (idempotent)."""
-        raise NotImplementedError
+        """Make a camera known, or change its policy and credit (idempotent).
+
+        Raises:
+            InvalidValueError: it is no camera name, or the credit isn't at least 1.
+            BusError: the deployment was created again, with another number of partitions.
+        """
+        check_camera_name(camera)
+        if credit < 1:
+            raise InvalidValueError(f"{camera}: credit {credit} must be at least 1")
+        self._check_deployment()
+        key = self.keys.camera(camera)
+        entry = CameraEntry(
+            partition=self.keys.partition_of(camera),
+            poses_key=self.keys.poses(camera),
+            events_key=self.keys.events(camera),
+            policy=policy,
+        )
+        with translated(self.address):
+            self.client.hsetnx(key, "next", "1")
+            self.client.hsetnx(key, "committed", "0")
+            # The credit last: a camera without it isn't registered.
+            self.client.hset(key, mapping={"policy": policy, "credit": credit})
+            self.client.hset(CAMERAS_KEY, camera, cast("str", encode_camera(entry)))
 
     def cameras(self) -> dict[str, CameraEntry]:
         """Return every registered camera."""
-        raise NotImplementedError
+        with translated(self.address):
+            rows = cast("dict[bytes, bytes]", self.client.hgetall(CAMERAS_KEY))
+        cameras = {}
+        for name, row in sorted(rows.items()):
+            try:
+                cameras[check_camera_name(name.decode("ascii", "replace"))] = decode_camera(row)
+            except (DecodeError, InvalidValueError) as error:
+                _log.warning("row %r of %s is passed over: %s", name[:80], CAMERAS_KEY, error)
+        return cameras
 
     def counters(self, camera: str) -> CameraCounters:
-        """Return what became of a camera's frames."""
-        raise NotImplementedError
+        """Return what became of a camera's frames; all zero if the camera is unknown."""
+        with translated(self.address):
+            cam = cast(
+                "dict[bytes, bytes]",
+                self.client.hgetall(self.keys.camera(check_camera_name(camera))),
+            )
+        return _counters({name.decode(): value for name, value in cam.items()})
 
     def heartbeat(self, beat: Heartbeat) -> None:
         """Say that a process lives; `beat.at` is replaced by the server's clock."""
-        raise NotImplementedError
+        now = replace(beat, at=self.server_time_ms() / 1000)
+        with translated(self.address):
+            self.client.hset(WORKERS_KEY, beat.worker, cast("str", encode_heartbeat(now)))
+
+    def forget_worker(self, worker: str) -> None:
+        """Take a process that ends off the list of those that live."""
+        with translated(self.address):
+            self.client.hdel(WORKERS_KEY, worker)
 
     def workers(self) -> list[Heartbeat]:
         """Return the processes that live; those silent for long are left out and removed."""
-        raise NotImplementedError
+        oldest = self.server_time_ms() / 1000 - HEARTBEAT_KEPT_S
+        with translated(self.address):
+            rows = cast("dict[bytes, bytes]", self.client.hgetall(WORKERS_KEY))
+        alive, silent = [], []
+        for name, row in sorted(rows.items()):
+            beat = _heartbeat(name, row)
+            if beat is not None and beat.at >= oldest:
+                alive.append(beat)
+            else:
+                silent.append(name)
+        if silent:
+            with translated(self.address):
+                self.client.hdel(WORKERS_KEY, *cast("list[str]", silent))
+        return alive
+
+    def _check_deployment(self) -> None:
+        partitions = _join_deployment(self.client, self.address, self.partitions)
+        if partitions != self.partitions:
+            raise BusError(
+                f"The deployment at {self.address} was created again with {partitions} partitions"
+                f" instead of {self.partitions}: start this process again."
+            )
+
+
+def _connect(url: str, address: str, timeout_s: float) -> redis.Redis:
+    # Pauses double from the base up to the cap and then stay: about so many fit.
+    retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
+    options: dict[str, Any] = {
+        "retry": Retry(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries),
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": timeout_s,
+        "protocol": 2,
+    }
+    single = {"retry_on_error": [redis.ReadOnlyError, redis.BusyLoadingError]}
+    try:
+        client = redis.Redis.from_url(url, **options, **single)
+    except ValueError as cause:
+        raise BusUnavailableError(
+            f"{address!r} is no address of a Redis server: {cause}."
+        ) from cause
+    with translated(address):
+        mode: Any = client.info("cluster")
+        if not mode.get("cluster_enabled"):
+            return client
+        client.close()
+        return cast("redis.Redis", RedisCluster.from_url(url, **options))
+
+
+def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:
+    """Create the deployment unless there is one; return its number of partitions."""
+    with translated(address):
+        client.hsetnx(META_KEY, "partitions", str(partitions))
+        client.hsetnx(META_KEY, "protocol", f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}")
+        meta = cast("dict[bytes, bytes]", client.hgetall(META_KEY))
+    protocol, count = meta.get(b"protocol", b""), meta.get(b"partitions", b"")
+    if protocol.partition(b".")[0] != str(PROTOCOL_MAJOR).encode():
+        raise ProtocolVersionError(
+            f"The deployment at {address} speaks protocol {protocol.decode(errors='replace')!r},"
+            f" this program {PROTOCOL_MAJOR}.x: run the same major version of ghostpose"
+            " everywhere.",
+            protocol,
+        )
+    if not count.isdigit() or not 1 <= int(count[:9]) <= MAX_PARTITIONS:
+        raise BusError(f"The deployment at {address} has {count!r} partitions in {META_KEY}.")
+    return int(count)
+
+
+def _counters(cam: Mapping[str, bytes]) -> CameraCounters:
+    def count(name: str) -> int:
+        return int(cam.get(name, b"0"))
+
+    def by_reason(prefix: str) -> dict[str, int]:
+        return {
+            name.removeprefix(prefix): int(cam[name]) for name in cam if name.startswith(prefix)
+        }
+
+    return CameraCounters(
+        published=count("published"),
+        poses=count("poses"),
+        gaps_by_reason=by_reason("gap:"),
+        read=count("read"),
+        skipped_by_reason=by_reason("skip:"),
+        sessions_ended=count("ends"),
+        clock_repairs=count("repairs"),
+        in_flight=max(0, count("next") - 1 - count("committed")),
+    )
+
+
+def _heartbeat(name: bytes, row: bytes) -> Heartbeat | None:
+    try:
+        return decode_heartbeat(name.decode("utf-8", "replace"), row)
+    except DecodeError as error:
+        _log.warning("row %r of %s is removed: %s", name[:80], WORKERS_KEY, error)
+        return None

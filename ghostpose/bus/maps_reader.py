@@ -2,67 +2,115 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+
+from ghostpose.bus.commit import (
+    CameraPosition,
+    MapsDelivery,
+    commit,
+    end_outcome,
+    gap_outcome,
+    pose_outcome,
+)
+from ghostpose.bus.connection import CLUSTER_POLL_S, MAX_BLOCK_S
+from ghostpose.bus.dead import bury
+from ghostpose.bus.entries import StreamEntry, from_read, from_script
+from ghostpose.bus.faults import is_group_lost, translated
+from ghostpose.bus.steps import Step
+from ghostpose.codec.messages import decode_id, decode_maps_entry
+from ghostpose.errors import DecodeError, InvalidValueError
+from ghostpose.topics import POSTPROCESS_GROUP
+from ghostpose.types import GapMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ghostpose.bus.connection import Bus
     from ghostpose.bus.lease import Lease
-    from ghostpose.types import EndMessage, GapMessage, MapsMessage, PoseMessage
+    from ghostpose.bus.steps import Argument
+    from ghostpose.types import PoseMessage
 
+CONSUMER: Final = "owner"
+"""The group's one consumer in every partition: it is whoever holds the lease."""
 
-@dataclass(frozen=True, slots=True)
-class MapsDelivery:
-    """One entry of a partition's maps stream: maps, a tombstone, or the end of a session."""
+PENDING_PAGE: Final = 64
+"""Pending entries read at a time."""
 
-    partition: int
-    stream: str
-    entry_id: str
-    message: MapsMessage | GapMessage | EndMessage
+LOST_PAUSE_S: Final = 0.05
+"""What `take` waits when every lease is lost, so that its caller doesn't spin until it renews."""
 
-
-@dataclass(frozen=True, slots=True)
-class CameraPosition:
-    """How far a camera's commits are. `session` is that of the last commit, -1 if none."""
-
-    session: int
-    committed_ticket: int
+_log = logging.getLogger(f"{__name__}.MapsReader")
 
 
 class MapsReader:
-    """Reads the maps of leased partitions and commits what was made of them."""
+    """Reads the maps of leased partitions and commits what was made of them. For one thread.
+
+    What is taken stays pending until its commit. Whoever takes a lease over reads it again with
+    `pending`, so nothing has to be handed back.
+    """
 
     def __init__(self, bus: Bus) -> None:
-        raise NotImplementedError
+        self._bus = bus
+        self._last_ids: dict[int, str] = {}
+        """Partition -> id handed out last, empty if the lease is lost."""
+        self._undecodable = 0
+        self._turn = 0
 
     @property
     def undecodable(self) -> int:
-        """Maps entries that could not be decoded and became gaps (reason `decode`)."""
-        raise NotImplementedError
+        """Maps entries that could not be decoded: gaps with the reason `decode`, dead letters."""
+        return self._undecodable
 
     def pending(self, lease: Lease) -> list[MapsDelivery]:
         """Return everything handed out before and not committed, oldest first.
 
         To be read once, before the first `take`, by whoever has taken a lease over.
         """
-        raise NotImplementedError
+        stream = self._bus.keys.maps(lease.partition)
+        pending: list[MapsDelivery] = []
+        after = "0"
+        while True:
+            entries = self._read_pending(stream, after)
+            if not entries:
+                return pending
+            after = entries[-1].id
+            gone = [entry.id for entry in entries if not entry.fields]
+            if gone:
+                with translated(self._bus.address):
+                    self._bus.client.xack(stream, POSTPROCESS_GROUP, *gone)
+            pending += self._decoded(lease.partition, (e for e in entries if e.fields))
 
     def take(self, leases: Sequence[Lease], count: int, block_s: float) -> list[MapsDelivery]:
         """Return up to `count` new entries of each leased partition; wait up to `block_s`.
 
-        Partitions whose lease was lost yield nothing: `renew` tells.
+        May return early with none. Partitions whose lease was lost yield nothing: `renew` tells.
         """
-        raise NotImplementedError
+        deadline = time.monotonic() + min(block_s, MAX_BLOCK_S)
+        if not leases:
+            raise InvalidValueError("take: there is no lease to read in the name of")
+        while True:
+            taken = self._take_now(leases, count)
+            left_s = deadline - time.monotonic()
+            if taken or left_s <= 0 or not self._wait(leases, left_s):
+                return taken
 
     def committed(self, camera: str) -> CameraPosition:
         """Return how far this camera's commits are."""
-        raise NotImplementedError
+        with translated(self._bus.address):
+            cam: Any = self._bus.client.hmget(
+                self._bus.keys.camera(camera), "csession", "committed"
+            )
+        return CameraPosition(-1 if cam[0] is None else int(cam[0]), int(cam[1] or 0))
 
     def state(self, camera: str) -> bytes:
         """Return the tracker state of the camera's last commit; b"" if there is none."""
-        raise NotImplementedError
+        with translated(self._bus.address):
+            state: Any = self._bus.client.get(self._bus.keys.state(camera))
+        return bytes(state or b"")
 
     def commit_pose(
         self, lease: Lease, delivery: MapsDelivery, pose: PoseMessage, state: bytes
@@ -73,14 +121,115 @@ class MapsReader:
 
         Raises:
             LeaseLostError: the lease ran out or another worker has taken the partition.
+            InvalidValueError: the pose is of another frame than the delivery.
             BusError: it isn't this ticket's turn.
         """
-        raise NotImplementedError
+        return commit(self._bus, lease, delivery, pose_outcome(delivery, pose), state)
 
     def commit_gap(self, lease: Lease, delivery: MapsDelivery, state: bytes | None) -> bool:
-        """Commit a tombstone as a `gap` event; `state` None leaves the tracker state as it is."""
-        raise NotImplementedError
+        """Commit a tombstone as a `gap` event; `state` None leaves the tracker state as it is.
+
+        Returns and raises as `commit_pose`.
+        """
+        return commit(self._bus, lease, delivery, gap_outcome(delivery), state)
 
     def commit_end(self, lease: Lease, delivery: MapsDelivery, state: bytes | None) -> bool:
-        """Commit the end of a session as a `session_end` event and count it."""
-        raise NotImplementedError
+        """Commit the end of a session as a `session_end` event and count it.
+
+        The event's details: frames_read, skipped (by reason), clock_repairs, published, poses,
+        gaps. Returns and raises as `commit_pose`.
+        """
+        return commit(self._bus, lease, delivery, end_outcome(delivery), state)
+
+    def _take_now(self, leases: Sequence[Lease], count: int) -> list[MapsDelivery]:
+        taken: list[MapsDelivery] = []
+        keys = self._bus.keys
+        for group in self._together(leases):
+            names = [
+                key for x in group for key in (keys.lease(x.partition), keys.maps(x.partition))
+            ]
+            arguments: list[Argument] = [POSTPROCESS_GROUP, CONSUMER, count]
+            arguments += [lease.token for lease in group]
+            reply = self._bus.run(Step.TAKE_MAPS, names, arguments)
+            for lease, (entries, last_id) in zip(group, reply, strict=True):
+                self._last_ids[lease.partition] = last_id.decode()
+                taken += self._decoded(lease.partition, from_script(entries))
+        return taken
+
+    def _together(self, leases: Sequence[Lease]) -> list[Sequence[Lease]]:
+        """Return the leases in groups that one step may touch: on a cluster, one by one."""
+        return [(lease,) for lease in leases] if self._bus.is_cluster else [leases]
+
+    def _wait(self, leases: Sequence[Lease], left_s: float) -> bool:
+        """Wait for entries that are newer than what was taken; False: none came.
+
+        Not in the group's name: that would hand entries out without a look at the lease.
+        """
+        self._turn += 1
+        groups = self._together(leases)
+        since: Any = {
+            self._bus.keys.maps(lease.partition): last_id
+            for lease in groups[self._turn % len(groups)]
+            if (last_id := self._last_ids[lease.partition])
+        }
+        if not since:  # every lease is lost: the caller's renewal will tell it
+            time.sleep(min(left_s, LOST_PAUSE_S))
+            return False
+        wait_s = min(left_s, CLUSTER_POLL_S) if self._bus.is_cluster else left_s
+        with translated(self._bus.address):
+            came = self._bus.client.xread(since, count=1, block=max(1, round(wait_s * 1000)))
+        return bool(came) or self._bus.is_cluster
+
+    def _read_pending(self, stream: str, after: str) -> list[StreamEntry]:
+        since: Any = {stream: after}
+        with translated(self._bus.address):
+            try:
+                reply = self._bus.client.xreadgroup(
+                    POSTPROCESS_GROUP, CONSUMER, since, count=PENDING_PAGE
+                )
+            except redis.ResponseError as error:
+                if not is_group_lost(error):
+                    raise
+                return []  # Nothing was ever taken; the first `take` step makes the group.
+        return [entry for _, entry in from_read(reply)]
+
+    def _decoded(self, partition: int, entries: Iterable[StreamEntry]) -> list[MapsDelivery]:
+        decoded = []
+        for entry in entries:
+            try:
+                delivery = self._decode(partition, entry)
+            except DecodeError as error:
+                self._undecodable += 1
+                _log.warning("entry %s of partition %d is buried: %s", entry.id, partition, error)
+                bury(
+                    self._bus,
+                    partition,
+                    source=self._bus.keys.maps(partition),
+                    group=POSTPROCESS_GROUP,
+                    entry_id=entry.id,
+                    frame_id=None,
+                    reason="decode",
+                    detail=str(error),
+                )
+            else:
+                decoded.append(delivery)
+        return decoded
+
+    def _decode(self, partition: int, entry: StreamEntry) -> MapsDelivery:
+        """Decode an entry; damaged maps of a known frame are a gap.
+
+        Raises:
+            DecodeError: it doesn't even name a frame of this partition.
+        """
+        stream = self._bus.keys.maps(partition)
+        frame_id = decode_id(entry.fields)
+        if self._bus.keys.partition_of(frame_id.camera) != partition:
+            raise DecodeError(f"{frame_id}: this camera doesn't belong to {stream}")
+        try:
+            message = decode_maps_entry(entry.fields, entry.at_ms)
+        except DecodeError as error:
+            self._undecodable += 1
+            _log.warning("%s becomes a gap: %s", frame_id, error)
+            gap = GapMessage(frame_id, "decode")
+            return MapsDelivery(partition, stream, entry.id, gap, damage=str(error))
+        return MapsDelivery(partition, stream, entry.id, message)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from ghostpose.bus.connection import MAX_BLOCK_S
+from ghostpose.bus.entries import id_ms
+from ghostpose.bus.faults import translated
+from ghostpose.bus.retention import EVENTS_KEPT
+from ghostpose.bus.steps import Step
+from ghostpose.codec.messages import encode_end_header, encode_frame_header
+from ghostpose.codec.poses import encode_event
+from ghostpose.errors import BusError, InvalidValueError, SessionLostError, StaleSessionError
+from ghostpose.types import EventMessage, check_camera_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,23 +44,50 @@ class Full:
 
 
 class FramePublisher:
-    """Publishes the frames of one registered camera, in order."""
-
-    session: int
-    """The session that `open_session` opened; -1 before."""
+    """Publishes the frames of one registered camera, in order. For one thread."""
 
     def __init__(self, bus: Bus, camera: str) -> None:
-        raise NotImplementedError
+        self.camera: Final = check_camera_name(camera)
+        self.session = -1
+        """The session that `open_session` opened; -1 before."""
+        self._bus = bus
+        self._next_seq = 0
+        keys = bus.keys
+        partition = keys.partition_of(camera)
+        self._cam_key = keys.camera(camera)
+        self._poses_key, self._events_key = keys.poses(camera), keys.events(camera)
+        self._publish_keys = (
+            self._cam_key,
+            keys.frames(partition),
+            self._poses_key,
+            self._events_key,
+        )
+        self._maps_key = keys.maps(partition)
 
     def open_session(self) -> int:
-        """Open a new session, which makes every older one stale; return its number."""
-        raise NotImplementedError
+        """Open a new session, which makes every older one stale; return its number.
+
+        Raises:
+            SessionLostError: the camera isn't registered (any more).
+        """
+        # The script puts the number in: it alone knows it.
+        start = encode_event(EventMessage("session_start", self.camera, 0, 0)).decode()
+        before, after = start.split('"session":0', 1)
+        reply = self._bus.run(
+            Step.OPEN_SESSION,
+            (self._cam_key, self._events_key),
+            (before + '"session":', after, EVENTS_KEPT),
+        )
+        if reply[0] != b"opened":
+            raise self._lost()
+        self.session, self._next_seq = int(reply[1]), 0
+        return self.session
 
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
         """Publish one frame, or answer `Full` if the credit is used up.
 
-        Safe to call again with the same frame after any error but StaleSessionError and
-        SessionLostError: a frame that did arrive is not appended a second time.
+        After BusUnavailableError nobody knows whether the frame arrived: call again with the same
+        frame, and it is appended once in any case.
 
         Raises:
             StaleSessionError: another process opened a newer session of this camera.
@@ -58,11 +96,29 @@ class FramePublisher:
             BusFullError: the server is at `maxmemory`.
             BusUnavailableError: the server went away.
         """
-        raise NotImplementedError
+        seq = self._next_seq
+        reply = self._bus.run(
+            Step.PUBLISH,
+            self._publish_keys,
+            (self.camera, self.session, seq, encode_frame_header(info, picture), picture.data),
+        )
+        if reply[0] == b"published":
+            self._next_seq = seq + 1
+            return Published(seq, int(reply[1]), id_ms(reply[2].decode()))
+        if reply[0] == b"full":
+            return Full(reply[1].decode(), reply[2].decode())
+        raise self._refused(reply)
 
     def wait_for_credit(self, full: Full, timeout_s: float) -> bool:
         """Wait until something of this camera was committed after `full`; False = timed out."""
-        raise NotImplementedError
+        deadline = time.monotonic() + timeout_s
+        since: Any = {self._poses_key: full.poses_id, self._events_key: full.events_id}
+        while (left_s := deadline - time.monotonic()) > 0:
+            block_ms = max(1, round(1000 * min(left_s, MAX_BLOCK_S)))
+            with translated(self._bus.address):
+                if self._bus.client.xread(since, count=1, block=block_ms):
+                    return True
+        return False
 
     def end(self, *, frames_read: int, skipped: Mapping[str, int], clock_repairs: int = 0) -> None:
         """End the session in order: behind every frame published in it. Needs no credit.
@@ -71,4 +127,39 @@ class FramePublisher:
             InvalidValueError: `frames_read` is not what was published plus what was skipped.
             StaleSessionError, SessionLostError: as `publish`.
         """
-        raise NotImplementedError
+        published = self._next_seq
+        if frames_read != published + sum(skipped.values()):
+            raise InvalidValueError(
+                f"{self.camera}: {frames_read} frames read are not {published} published"
+                f" + {dict(skipped)} skipped"
+            )
+        header = encode_end_header(frames_read, skipped, clock_repairs)
+        reply = self._bus.run(
+            Step.END_SESSION,
+            (self._cam_key, self._maps_key),
+            (self.camera, self.session, published, header),
+        )
+        if reply[0] != b"ended":
+            raise self._refused(reply)
+
+    def _refused(self, reply: list[bytes]) -> BusError:
+        if reply[0] == b"lost":
+            return self._lost()
+        if reply[0] == b"stale":
+            return StaleSessionError(
+                f"{self.camera}: session {self.session} is over, another process opened session"
+                f" {reply[1].decode()} of this camera."
+            )
+        if reply[0] == b"ended":
+            return BusError(f"{self.camera}: session {self.session} has ended: open another.")
+        return BusError(
+            f"{self.camera}: the server expects frame {reply[1].decode()} of session"
+            f" {self.session}, not {self._next_seq}: a frame whose publishing failed must be sent"
+            " again before others."
+        )
+
+    def _lost(self) -> SessionLostError:
+        return SessionLostError(
+            f"{self.camera}: the server doesn't know this camera or session {self.session}:"
+            " it lost its memory, or the camera was never registered."
+        )

@@ -1,0 +1,36 @@
+#!lua flags=allow-oom
+-- bury: move an entry to the dead letters, and put a tombstone in its frame's place.
+--
+-- KEYS[1]  source  stream  frames or maps of the partition; loses the entry
+-- KEYS[2]  maps    stream  of the partition; gets the tombstone
+-- KEYS[3]  dead    stream  of the partition; gets the entry with `why`, `detail` and `from`
+-- ARGV[1]  group of the source
+-- ARGV[2]  entry id
+-- ARGV[3]  why: the reason
+-- ARGV[4]  detail: a sentence
+-- ARGV[5]  bytes kept of each field
+-- ARGV[6]  dead letters kept
+-- ARGV[7]  camera of the tombstone; empty: none, the entry names no frame
+-- ARGV[8]  session
+-- ARGV[9]  seq
+-- ARGV[10] ticket
+-- ARGV[11] header of the tombstone
+-- Reply: 1 | 0: the entry is gone, another was first
+
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then
+  return 0
+end
+local letter = {'why', ARGV[3], 'detail', ARGV[4], 'from', KEYS[1]}
+for f = 1, #entry[2], 2 do
+  letter[#letter + 1] = entry[2][f]
+  letter[#letter + 1] = string.sub(entry[2][f + 1], 1, tonumber(ARGV[5]))
+end
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', unpack(letter))
+if ARGV[7] ~= '' then
+  redis.call('XADD', KEYS[2], '*', 'k', 'gap', 'c', ARGV[7], 's', ARGV[8], 'q', ARGV[9],
+    't', ARGV[10], 'h', ARGV[11], 'p', '')
+end
+return 1
