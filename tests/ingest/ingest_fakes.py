@@ -1,0 +1,133 @@
+"""The other sides of ingest for its tests: a consumer on a real server, a publisher that fails."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
+from ghostpose.types import EndMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ghostpose.bus import Lease, MapsDelivery
+    from ghostpose.types import EncodedPicture, FrameInfo, FrameMessage
+
+
+class Consumer(threading.Thread):
+    """Stands for inference and post-processing: takes every frame, commits a gap in its place.
+
+    `frames` and `ends` hold what came, in order of arrival; while `paused` is set nothing is taken.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.frames: list[FrameMessage] = []
+        self.ends: list[EndMessage] = []
+        self.paused = threading.Event()
+        self.failure: BaseException | None = None
+        self._bus = Bus.connect(url)
+        self._done = threading.Event()
+        self._most_in_flight = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()
+        self._bus.close()
+        if self.failure is not None:
+            raise self.failure
+
+    def run(self) -> None:
+        try:
+            self._consume()
+        except BaseException as error:
+            self.failure = error
+
+    def _consume(self) -> None:
+        frames, maps = FrameReader(self._bus, "consumer"), MapsReader(self._bus)
+        leases = self._take_leases()
+        while not self._done.is_set():
+            if self.paused.is_set():
+                self._done.wait(0.01)
+                continue
+            for delivery in frames.take(8, 0.05):
+                self.frames.append(delivery.message)
+                frames.skip(delivery, "stale")
+            for delivery in maps.take(leases, 100, 0.01):
+                self._commit(maps, leases[delivery.partition], delivery)
+
+    def _take_leases(self) -> list[Lease]:
+        partitions = PartitionLeases(self._bus, "consumer", ttl_s=600)
+        leases = [partitions.take(p) for p in range(self._bus.partitions)]
+        return [lease for lease in leases if lease is not None]
+
+    def _commit(self, maps: MapsReader, lease: Lease, delivery: MapsDelivery) -> None:
+        if isinstance(delivery.message, EndMessage):
+            self.ends.append(delivery.message)
+            maps.commit_end(lease, delivery, None)
+        else:
+            maps.commit_gap(lease, delivery, None)
+
+    def wait_for(self, condition: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
+        """Wait until `condition` holds.
+
+        Raises:
+            AssertionError: it did not within `limit_s`, or the consumer failed.
+        """
+        wait_until(lambda: condition() or self.failure is not None, what, limit_s)
+        if self.failure is not None:
+            raise self.failure
+
+
+def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
+    """Wait until `condition` holds, or fail saying that `what` did not happen."""
+    pause = threading.Event()
+    for _ in range(round(limit_s / 0.01)):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"{what} did not happen within {limit_s} s")
+
+
+class FakePublisher:
+    """A publisher that remembers what it was given, and fails as the test says.
+
+    `answers` yields, for each call of `publish`, an exception to raise, "full", or None for yes;
+    after the last one it always says yes.
+    """
+
+    def __init__(self, *answers: Exception | str | None) -> None:
+        self.session = 7
+        self.published: list[FrameInfo] = []
+        self.pictures: list[EncodedPicture] = []
+        self.ended: tuple[int, dict[str, int], int] | None = None
+        self.end_answers: list[Exception] = []
+        self.waited = 0
+        self.credit = threading.Event()
+        self.credit.set()
+        self._answers = list(answers)
+
+    def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
+        answer = self._answers.pop(0) if self._answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        if answer == "full" or not self.credit.is_set():
+            return Full("0-0", "0-0")
+        self.published.append(info)
+        self.pictures.append(picture)
+        return Published(len(self.published) - 1, len(self.published), 0)
+
+    def wait_for_credit(self, full: Full, timeout_s: float) -> bool:
+        self.waited += 1
+        return self.credit.wait(timeout_s)
+
+    def end(self, *, frames_read: int, skipped: Mapping[str, int], clock_repairs: int = 0) -> None:
+        if self.end_answers:
+            raise self.end_answers.pop(0)
+        assert frames_read == len(self.published) + sum(skipped.values())
+        self.ended = (frames_read, dict(skipped), clock_repairs)
