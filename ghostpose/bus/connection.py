@@ -6,35 +6,31 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.cluster import RedisCluster
-from redis.retry import Retry
-
-from ghostpose.bus.faults import translated, without_password
 from ghostpose.bus.keys import Keys
 from ghostpose.bus.steps import Step, Steps
 from ghostpose.codec.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from ghostpose.codec.registry import (
     CameraEntry,
     Heartbeat,
-    decode_camera,
+    decode_cameras,
     decode_heartbeat,
     encode_camera,
     encode_heartbeat,
 )
 from ghostpose.errors import (
     BusError,
-    BusUnavailableError,
     DecodeError,
     InvalidValueError,
     ProtocolVersionError,
 )
+from ghostpose.server import connect, is_cluster, translated, without_password
 from ghostpose.topics import CAMERAS_KEY, META_KEY, WORKERS_KEY
 from ghostpose.types import check_camera_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import redis
 
     from ghostpose.bus.steps import Argument
     from ghostpose.types import Policy
@@ -42,23 +38,11 @@ if TYPE_CHECKING:
 DEFAULT_PARTITIONS: Final = 16
 MAX_PARTITIONS: Final = 1024
 
-MAX_BLOCK_S: Final = 2.0
-"""One blocking read waits no longer; callers that want to wait longer read again."""
-
-CLUSTER_POLL_S: Final = 0.02
-"""On a cluster one read can't wait on all partitions: how long to wait on each in turn."""
-
-SOCKET_TIMEOUT_S: Final = 5.0
-"""A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
-
 HEARTBEAT_KEPT_S: Final = 10.0
 """A process silent for longer is no longer listed (processes say that they live every 2 s)."""
 
 DEAD_REASONS: Final = ("decode", "poison")
 """Reasons of gaps whose frames went to the dead letters."""
-
-_BACKOFF_CAP_S: Final = 1.0
-_BACKOFF_BASE_S: Final = 0.05
 
 _log = logging.getLogger(f"{__name__}.Bus")
 
@@ -104,6 +88,7 @@ class Bus:
         self.keys: Final = Keys(partitions)
         self.address: Final = address
         self._steps = Steps(client, address)
+        self._is_cluster = is_cluster(client)
 
     @classmethod
     def connect(cls, url: str, *, partitions: int | None = None, timeout_s: float = 5.0) -> Self:
@@ -119,7 +104,7 @@ class Bus:
         if not 1 <= wanted <= MAX_PARTITIONS:
             raise InvalidValueError(f"partitions: {wanted} is not within 1..{MAX_PARTITIONS}")
         address = without_password(url)
-        client = _connect(url, address, timeout_s)
+        client = connect(url, timeout_s=timeout_s)
         try:
             return cls(
                 client, partitions=_join_deployment(client, address, wanted), address=address
@@ -131,7 +116,7 @@ class Bus:
     @property
     def is_cluster(self) -> bool:
         """Whether the server is a cluster, where one command may touch one partition only."""
-        return isinstance(self.client, RedisCluster)
+        return self._is_cluster
 
     def close(self) -> None:
         """Close the connections."""
@@ -182,13 +167,7 @@ class Bus:
         """Return every registered camera."""
         with translated(self.address):
             rows = cast("dict[bytes, bytes]", self.client.hgetall(CAMERAS_KEY))
-        cameras = {}
-        for name, row in sorted(rows.items()):
-            try:
-                cameras[check_camera_name(name.decode("ascii", "replace"))] = decode_camera(row)
-            except (DecodeError, InvalidValueError) as error:
-                _log.warning("row %r of %s is passed over: %s", name[:80], CAMERAS_KEY, error)
-        return cameras
+        return decode_cameras(rows)
 
     def counters(self, camera: str) -> CameraCounters:
         """Return what became of a camera's frames; all zero if the camera is unknown."""
@@ -234,30 +213,6 @@ class Bus:
                 f"The deployment at {self.address} was created again with {partitions} partitions"
                 f" instead of {self.partitions}: start this process again."
             )
-
-
-def _connect(url: str, address: str, timeout_s: float) -> redis.Redis:
-    # Pauses double from the base up to the cap and then stay: about so many fit.
-    retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
-    options: dict[str, Any] = {
-        "retry": Retry(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries),
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": timeout_s,
-        "protocol": 2,
-    }
-    single = {"retry_on_error": [redis.ReadOnlyError, redis.BusyLoadingError]}
-    try:
-        client = redis.Redis.from_url(url, **options, **single)
-    except ValueError as cause:
-        raise BusUnavailableError(
-            f"{address!r} is no address of a Redis server: {cause}."
-        ) from cause
-    with translated(address):
-        mode: Any = client.info("cluster")
-        if not mode.get("cluster_enabled"):
-            return client
-        client.close()
-        return cast("redis.Redis", RedisCluster.from_url(url, **options))
 
 
 def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from ghostpose.bus.connection import CLUSTER_POLL_S, MAX_BLOCK_S
 from ghostpose.bus.dead import bury
-from ghostpose.bus.entries import StreamEntry, from_read, from_script
-from ghostpose.bus.faults import is_group_lost, translated
 from ghostpose.bus.steps import Step
+from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.maps import encode_maps
 from ghostpose.codec.messages import (
     decode_frame,
@@ -22,6 +20,7 @@ from ghostpose.codec.messages import (
     encode_maps_header,
 )
 from ghostpose.errors import DecodeError
+from ghostpose.server import CLUSTER_POLL_S, MAX_BLOCK_S, is_group_lost, translated
 from ghostpose.topics import INFERENCE_GROUP
 
 if TYPE_CHECKING:

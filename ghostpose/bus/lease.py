@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ghostpose.bus.faults import translated
 from ghostpose.bus.steps import Step
 from ghostpose.errors import InvalidValueError, LeaseLostError
+from ghostpose.server import translated
 
 if TYPE_CHECKING:
     from ghostpose.bus.connection import Bus

@@ -16,13 +16,12 @@ from ghostpose.bus.commit import (
     gap_outcome,
     pose_outcome,
 )
-from ghostpose.bus.connection import CLUSTER_POLL_S, MAX_BLOCK_S
 from ghostpose.bus.dead import bury
-from ghostpose.bus.entries import StreamEntry, from_read, from_script
-from ghostpose.bus.faults import is_group_lost, translated
 from ghostpose.bus.steps import Step
+from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.messages import decode_id, decode_maps_entry
 from ghostpose.errors import DecodeError, InvalidValueError
+from ghostpose.server import CLUSTER_POLL_S, MAX_BLOCK_S, is_group_lost, translated
 from ghostpose.topics import POSTPROCESS_GROUP
 from ghostpose.types import GapMessage
 

@@ -6,14 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ghostpose.bus.connection import MAX_BLOCK_S
-from ghostpose.bus.entries import id_ms
-from ghostpose.bus.faults import translated
 from ghostpose.bus.retention import EVENTS_KEPT
 from ghostpose.bus.steps import Step
+from ghostpose.codec.entries import id_ms
 from ghostpose.codec.messages import encode_end_header, encode_frame_header
 from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusError, InvalidValueError, SessionLostError, StaleSessionError
+from ghostpose.server import MAX_BLOCK_S, translated
 from ghostpose.types import EventMessage, check_camera_name
 
 if TYPE_CHECKING:

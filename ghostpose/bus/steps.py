@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import redis
 
-from ghostpose.bus.faults import translated
+from ghostpose.server import translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,47 +1,29 @@
-"""Reading poses and events of cameras, resumable: what a consumer of ghostpose runs."""
+"""Reading poses and events of cameras, resumable: what a consumer of ghostpose runs.
+
+Redis and numpy are imported with the first reader, not with this module: programs that only might
+read poses start as fast as without it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+import time
+from typing import TYPE_CHECKING, Final, Literal, Self
+
+from ghostpose.client.records import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from ghostpose.types import EventMessage, PoseMessage
+    import redis
+
+    from ghostpose.client.records import Record
+    from ghostpose.client.streams import Batch, Position
+    from ghostpose.codec.registry import CameraEntry
 
 Start = Literal["begin", "now"]
 
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a camera was read: the last ids of its poses and events streams."""
-
-    poses_id: str = "0-0"
-    events_id: str = "0-0"
-
-
-@dataclass(frozen=True, slots=True)
-class PoseRecord:
-    """One entry of a poses stream. `json` is its field `d` as it came."""
-
-    camera: str
-    stream_id: str
-    committed_ms: int
-    published_ms: int
-    message: PoseMessage
-    json: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EventRecord:
-    """One entry of an events stream. `json` is its field `d` as it came."""
-
-    camera: str
-    stream_id: str
-    committed_ms: int
-    message: EventMessage
-    json: bytes
+DISCOVERY_S: Final = 1.0
+"""How often a reader looks for new cameras."""
 
 
 class PoseReader:
@@ -54,48 +36,102 @@ class PoseReader:
             start by `start`.
         start: `begin`: with what the streams still hold; `now`: with what comes after this call.
             Cameras that appear later are read from their begin.
+        timeout_s: how long to try to reach the server.
+
+    Raises:
+        BusUnavailableError: no server answers there.
+
+    For one thread.
     """
 
     def __init__(
         self,
-        source: str | Any,
+        source: str | redis.Redis,
         cameras: Collection[str] | None = None,
         *,
         cursor: Mapping[str, Cursor] | None = None,
         start: Start = "now",
         timeout_s: float = 5.0,
     ) -> None:
-        raise NotImplementedError
+        from ghostpose.client.streams import Streams
+
+        self._streams = Streams(source, timeout_s)
+        self._wanted = None if cameras is None else frozenset(cameras)
+        self._cursor = dict(cursor or {})
+        self._entries: dict[str, CameraEntry] = {}
+        self._undecodable = 0
+        self._discover(start)
 
     @property
     def cursor(self) -> dict[str, Cursor]:
         """How far each camera was read: give it to a later reader to go on there."""
-        raise NotImplementedError
+        return dict(self._cursor)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that are read."""
+        return tuple(self._entries)
 
     @property
     def undecodable(self) -> int:
         """Entries that were passed over because they could not be decoded."""
-        raise NotImplementedError
+        return self._undecodable
 
-    def read(self, block_s: float = 1.0, count: int = 100) -> list[PoseRecord | EventRecord]:
+    def read(self, block_s: float = 1.0, count: int = 100) -> list[Record]:
         """Return what is new, up to `count` of each stream; wait up to `block_s` for the first.
 
         Raises:
             BusUnavailableError: the server went away.
         """
-        raise NotImplementedError
+        deadline = time.monotonic() + block_s
+        while True:
+            if time.monotonic() >= self._discovery_due:
+                self._discover("begin")
+            left_s = max(0.0, min(deadline, self._discovery_due) - time.monotonic())
+            batches = self._streams.read(self._positions(), count, left_s)
+            records = [record for batch in batches for record in self._accept(batch, count)]
+            if records or time.monotonic() >= deadline:
+                return records
 
-    def __iter__(self) -> Iterator[PoseRecord | EventRecord]:
+    def __iter__(self) -> Iterator[Record]:
         """Yield what comes, for ever."""
         while True:
             yield from self.read()
 
     def close(self) -> None:
         """Close the connection, if this reader made it."""
-        raise NotImplementedError
+        self._streams.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _discover(self, start: Start) -> None:
+        self._discovery_due = time.monotonic() + DISCOVERY_S
+        for camera, entry in self._streams.cameras().items():
+            if self._wanted is not None and camera not in self._wanted:
+                continue
+            self._entries[camera] = entry
+            if camera not in self._cursor:
+                self._cursor[camera] = (
+                    Cursor() if start == "begin" else self._streams.last_ids(entry)
+                )
+
+    def _positions(self) -> list[Position]:
+        from ghostpose.client.streams import Position
+
+        return [
+            Position(camera, entry, self._cursor[camera]) for camera, entry in self._entries.items()
+        ]
+
+    def _accept(self, batch: Batch, count: int) -> list[Record]:
+        """Decode what came of a camera, and move its cursor."""
+        from ghostpose.client.streams import decode_batch
+
+        batch = batch.in_step(count)
+        records, undecodable = decode_batch(batch)
+        self._undecodable += undecodable
+        self._cursor[batch.camera] = batch.moved(self._cursor[batch.camera])
+        return records

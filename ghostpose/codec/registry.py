@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 from ghostpose.codec.checks import MAX_TIME_S, parse_json
-from ghostpose.types import Policy
+from ghostpose.errors import DecodeError, InvalidValueError
+from ghostpose.types import Policy, check_camera_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 _MAX_ENTRY_BYTES: Final = 16 * 2**10
 _MAX_PARTITIONS: Final = 2**14
 _MAX_LOAD: Final = 1e15
+
+_log = logging.getLogger(f"{__name__}.cameras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,17 @@ def decode_camera(data: bytes) -> CameraEntry:
         events_key=row.text("events"),
         policy=cast("Policy", row.choice("policy", get_args(Policy))),
     )
+
+
+def decode_cameras(rows: Mapping[bytes, bytes]) -> dict[str, CameraEntry]:
+    """Decode a whole table of cameras, by name; rows that are none are logged and passed over."""
+    cameras = {}
+    for name, row in sorted(rows.items()):
+        try:
+            cameras[check_camera_name(name.decode("ascii", "replace"))] = decode_camera(row)
+        except (DecodeError, InvalidValueError) as error:
+            _log.warning("camera %r is passed over: %s", name[:80], error)
+    return cameras
 
 
 def encode_heartbeat(beat: Heartbeat) -> bytes:

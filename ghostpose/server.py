@@ -1,0 +1,113 @@
+"""Reaching a Redis server: one way to connect, and its errors as ours with one sentence each."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.cluster import RedisCluster
+from redis.retry import Retry
+
+from ghostpose.errors import BusError, BusFullError, BusUnavailableError, GhostposeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+MAX_BLOCK_S: Final = 2.0
+"""One blocking read waits no longer; callers that want to wait longer read again."""
+
+CLUSTER_POLL_S: Final = 0.02
+"""On a cluster one read can't wait on all partitions: how long to wait on each in turn."""
+
+SOCKET_TIMEOUT_S: Final = 5.0
+"""A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
+
+_BACKOFF_CAP_S: Final = 1.0
+_BACKOFF_BASE_S: Final = 0.05
+
+
+def connect(url: str, *, timeout_s: float) -> redis.Redis:
+    """Connect to a single server or a cluster, whichever answers at `url`.
+
+    What fails for a lost connection is sent again, with growing, jittered pauses, for about
+    `timeout_s`; replies are bytes.
+
+    Raises:
+        BusUnavailableError: the URL is none, or nothing answers there.
+    """
+    address = without_password(url)
+    # Pauses double from the base up to the cap and then stay: about so many fit.
+    retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
+    options: dict[str, Any] = {
+        "retry": Retry(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries),
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": timeout_s,
+        "protocol": 2,
+    }
+    busy = [redis.ReadOnlyError, redis.BusyLoadingError]
+    try:
+        client = redis.Redis.from_url(url, retry_on_error=busy, **options)
+    except ValueError as cause:
+        raise BusUnavailableError(
+            f"{address!r} is no address of a Redis server: {cause}"
+        ) from cause
+    with translated(address):
+        mode: Any = client.info("cluster")
+        if not mode.get("cluster_enabled"):
+            return client
+        client.close()
+        return cast("redis.Redis", RedisCluster.from_url(url, **options))
+
+
+def is_cluster(client: redis.Redis) -> bool:
+    """Return whether one command may only touch keys of one hash slot."""
+    return isinstance(client, RedisCluster)
+
+
+def without_password(url: str) -> str:
+    """Return a server's URL fit for logs and errors."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
+
+
+def is_group_lost(error: redis.ResponseError) -> bool:
+    """Return whether a read failed because stream or group are gone: the server lost its memory."""
+    return str(error).startswith(("NOGROUP", "UNBLOCKED"))
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Turn redis-py's errors within the block into ours.
+
+    Raises:
+        BusFullError: the server is at `maxmemory`.
+        BusUnavailableError: it doesn't answer, loads its data, or refuses the password.
+        BusError: it answered with any other error.
+    """
+    try:
+        yield
+    except redis.exceptions.OutOfMemoryError as cause:
+        raise BusFullError(f"The Redis server at {address} is at its maxmemory.") from cause
+    except redis.RedisError as cause:
+        raise _translate(cause, address) from cause
+
+
+def _translate(cause: redis.RedisError, address: str) -> GhostposeError:
+    if isinstance(cause, redis.AuthenticationError):
+        return BusUnavailableError(
+            f"The Redis server at {address} refuses these credentials: {cause}."
+        )
+    if isinstance(cause, redis.BusyLoadingError):
+        return BusUnavailableError(f"The Redis server at {address} is still loading its data.")
+    if isinstance(cause, redis.ConnectionError | redis.TimeoutError):
+        return BusUnavailableError(
+            f"No Redis server answers at {address} ({cause}): start one there, or give another"
+            " address."
+        )
+    return BusError(f"The Redis server at {address} answered with an error: {cause}")
