@@ -7,10 +7,10 @@ beside it (`teacher.json` for `teacher.xml`, see `Sidecar`), or in an option.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -150,7 +150,7 @@ def _exported_from(core: openvino.Core, weights: Path) -> Path:
     for candidate in (weights.with_suffix(".xml"), cached):
         if _is_export_of(core, candidate, sha256):
             return candidate
-    if importlib.util.find_spec("torch") is None:
+    if find_spec("torch") is None:
         raise EngineError(
             f"weights {weights} have no exported network beside them, and making one needs torch:"
             " install it with pip install 'ghostpose[torch]', or give the exported .xml"
