@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 RECORDING_OUTAGE_S: Final = 120.0
 """How long a recording waits for a server that is away; a live camera waits for ever."""
 
+CONNECT_S: Final = 2.0
+"""How long the bus itself tries each time; `Patience` tries again, unless it is time to stop."""
+
 USER_MISTAKE: Final = 2
 
 _log = logging.getLogger("ingest.CameraLoop")
@@ -72,7 +75,7 @@ class CameraLoop:
         return self._report(problem)
 
     def _connect(self) -> Bus:
-        return Bus.connect(self._bus_url)
+        return Bus.connect(self._bus_url, timeout_s=CONNECT_S)
 
     def _load(self) -> Mapping[str, float]:
         return self._counters.tally().as_load()

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import pytest
+from ingest_fakes import Consumer
 
 from ghostpose.config import CameraConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from ghostpose.bus import Bus, EmbeddedServer
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "docs" / "media" / "vtest-cut.mp4"
@@ -109,3 +112,10 @@ def audio_only(tmp_path: Path) -> Path:
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+@pytest.fixture
+def consumer(bus: Bus, server: EmbeddedServer) -> Iterator[Consumer]:
+    """Commit a gap for every frame that is published."""
+    with Consumer(server.url) as running:
+        yield running

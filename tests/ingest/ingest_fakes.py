@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
@@ -29,7 +30,7 @@ class Consumer(threading.Thread):
         self.failure: BaseException | None = None
         self._bus = Bus.connect(url)
         self._done = threading.Event()
-        self._most_in_flight = 0
+        self._committed: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         self.start()
@@ -51,6 +52,7 @@ class Consumer(threading.Thread):
     def _consume(self) -> None:
         frames, maps = FrameReader(self._bus, "consumer"), MapsReader(self._bus)
         leases = self._take_leases()
+        waiting: dict[tuple[str, int], MapsDelivery] = {}
         while not self._done.is_set():
             if self.paused.is_set():
                 self._done.wait(0.01)
@@ -59,7 +61,17 @@ class Consumer(threading.Thread):
                 self.frames.append(delivery.message)
                 frames.skip(delivery, "stale")
             for delivery in maps.take(leases, 100, 0.01):
+                waiting[delivery.message.id.camera, delivery.message.id.ticket] = delivery
+            self._commit_in_order(maps, leases, waiting)
+
+    def _commit_in_order(
+        self, maps: MapsReader, leases: list[Lease], waiting: dict[tuple[str, int], MapsDelivery]
+    ) -> None:
+        """Commit what is next for its camera; an end comes before frames still under inference."""
+        for camera, _ in sorted(waiting):
+            while delivery := waiting.pop((camera, self._committed[camera] + 1), None):
                 self._commit(maps, leases[delivery.partition], delivery)
+                self._committed[camera] += 1
 
     def _take_leases(self) -> list[Lease]:
         partitions = PartitionLeases(self._bus, "consumer", ttl_s=600)

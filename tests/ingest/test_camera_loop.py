@@ -1,0 +1,196 @@
+"""One camera against a real server and a consumer that commits."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from ingest_fakes import Consumer, wait_until
+
+from ghostpose.bus import Bus, FramePublisher
+from ingest.loop import run_camera
+from ingest.report import CameraReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ghostpose.bus import EmbeddedServer
+    from ghostpose.config import CameraConfig
+
+
+class Running:
+    """`run_camera` in a thread."""
+
+    def __init__(self, camera: CameraConfig, url: str) -> None:
+        self.stop = threading.Event()
+        self.report: CameraReport | None = None
+        self._thread = threading.Thread(target=self._run, args=(camera, url), daemon=True)
+        self._thread.start()
+
+    def _run(self, camera: CameraConfig, url: str) -> None:
+        self.report = run_camera(camera, url, self.stop)
+
+    def join(self) -> CameraReport:
+        self._thread.join(30)
+        assert self.report is not None, "the camera's loop ended with a report"
+        return self.report
+
+
+def test_every_frame_of_a_recording_arrives_in_order_with_its_time(
+    consumer: Consumer, server: EmbeddedServer, clip: Path, camera: Callable[..., CameraConfig]
+) -> None:
+    report = run_camera(camera(clip), server.url, threading.Event())
+    assert (report.problem, report.exit_code, report.sessions) == (None, 0, 1)
+    assert (report.tally.read, report.tally.published, report.tally.skipped) == (240, 240, {})
+    consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    frames = consumer.frames
+    assert [frame.id.seq for frame in frames] == list(range(240))
+    assert [frame.info.media_time for frame in frames] == [k / 10 for k in range(240)]
+    assert {(f.picture.width, f.picture.height) for f in frames} == {(491, 368)}
+    end = consumer.ends[0]
+    assert (end.frames_read, end.id.seq, dict(end.skipped)) == (240, 240, {})
+
+
+def test_never_more_frames_are_in_flight_than_the_credit_says(
+    consumer: Consumer, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    consumer.paused.set()
+    source = "pattern:frames=30&width=64&height=48"
+    running = Running(camera(source, credit=3, height=64), server.url)
+    with Bus.connect(server.url) as bus:
+        wait_until(lambda: bus.counters("cam").in_flight == 3, "three frames in flight")
+        threading.Event().wait(0.5)
+        assert bus.counters("cam").in_flight == 3
+    consumer.paused.clear()
+    assert running.join().tally.published == 30
+
+
+def test_a_live_camera_skips_what_nobody_takes_and_counts_it(
+    consumer: Consumer, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    consumer.paused.set()
+    source = "pattern:frames=60&fps=50&width=64&height=48"
+    running = Running(camera(source, policy="latest", credit=2, height=64), server.url)
+    with Bus.connect(server.url) as bus:
+        wait_until(lambda: bus.counters("cam").in_flight == 2, "two frames in flight")
+    threading.Event().wait(0.5)
+    consumer.paused.clear()
+    tally = running.join().tally
+    assert tally.read == 60
+    assert tally.in_hand == 0
+    assert tally.skipped["overwritten"] >= 10
+    consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    assert len(consumer.frames) == tally.published
+    times = [frame.info.media_time for frame in consumer.frames]
+    assert times == sorted(set(times))
+    assert times[-1] == pytest.approx(59 / 50)
+
+
+def test_stopping_ends_the_session_and_every_frame_is_accounted_for(
+    consumer: Consumer, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    running = Running(camera("pattern:width=64&height=48", height=64), server.url)
+    consumer.wait_for(lambda: len(consumer.frames) >= 5, "five frames")
+    running.stop.set()
+    report = running.join()
+    consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    end = consumer.ends[0]
+    assert report.problem is None
+    assert end.frames_read == report.tally.read == end.id.seq + sum(end.skipped.values())
+    assert set(end.skipped) <= {"shutdown"}
+
+
+def test_a_cut_off_file_gives_its_frames_and_then_its_sentence(
+    consumer: Consumer,
+    server: EmbeddedServer,
+    remux: Callable[..., Path],
+    camera: Callable[..., CameraConfig],
+) -> None:
+    path = remux("cut.mp4", movflags="faststart")
+    path.write_bytes(path.read_bytes()[:500_000])
+    report = run_camera(camera(path), server.url, threading.Event())
+    assert report.exit_code == 2
+    assert "cut off: its header says 240 frames" in (report.problem or "")
+    assert report.tally.published > 50
+    consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    assert len(consumer.frames) == report.tally.published
+
+
+def test_a_source_that_does_not_open_is_a_report_not_a_crash(
+    server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    report = run_camera(camera("/nowhere.mp4"), server.url, threading.Event())
+    assert report == CameraReport(
+        "cam", problem="camera cam: there is no file /nowhere.mp4", exit_code=2
+    )
+
+
+def test_a_server_that_loses_its_memory_gets_the_recording_again_in_a_new_session(
+    bus: Bus, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    running = Running(
+        camera("pattern:frames=40&width=64&height=48", height=64, credit=8), server.url
+    )
+    wait_until(lambda: bus.counters("cam").in_flight == 8, "eight frames in flight")
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+    wait_until(lambda: bus.counters("cam").in_flight == 8, "eight frames of the new session")
+    with Consumer(server.url) as consumer:
+        report = running.join()
+        consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    assert (report.problem, report.sessions, report.tally.published) == (None, 2, 40)
+    assert len({frame.id.session for frame in consumer.frames}) == 1
+    assert [frame.id.seq for frame in consumer.frames] == list(range(40))
+
+
+@pytest.mark.parametrize(("policy", "exit_code"), [("latest", 0), ("every", 2)])
+def test_a_camera_that_another_process_took_over_stops(
+    policy: str,
+    exit_code: int,
+    consumer: Consumer,
+    server: EmbeddedServer,
+    camera: Callable[..., CameraConfig],
+) -> None:
+    running = Running(camera("pattern:width=64&height=48", policy=policy, height=64), server.url)
+    consumer.wait_for(lambda: len(consumer.frames) >= 2, "two frames")
+    with Bus.connect(server.url) as other:
+        FramePublisher(other, "cam").open_session()
+        report = running.join()
+    assert report.exit_code == exit_code
+    assert (report.problem is None) == (policy == "latest")
+
+
+def test_a_running_camera_says_that_it_lives_and_what_it_has_done(
+    consumer: Consumer, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    running = Running(
+        camera("pattern:fps=50&width=64&height=48", policy="latest", height=64, fps=25), server.url
+    )
+    with Bus.connect(server.url) as bus:
+        wait_until(
+            lambda: any(beat.load.get("published", 0) > 0 for beat in bus.workers()),
+            "a heartbeat with counters",
+        )
+        (beat,) = bus.workers()
+        assert beat.role == "ingest"
+        assert beat.worker.endswith("-cam")
+        assert beat.load["read"] > beat.load["published"]
+        assert beat.load["skipped_rate"] > 0
+        running.stop.set()
+        running.join()
+        assert bus.workers() == []
+
+
+def test_a_server_that_comes_later_is_waited_for(
+    tmp_path: Path, camera: Callable[..., CameraConfig]
+) -> None:
+    running = Running(camera("pattern:frames=3", policy="latest"), f"unix://{tmp_path}/none.sock")
+    threading.Event().wait(0.3)
+    assert running.report is None, "still waiting"
+    running.stop.set()
+    report = running.join()
+    assert report.exit_code == 2
+    assert "camera cam: " in (report.problem or "")
