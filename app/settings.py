@@ -24,7 +24,9 @@ def read_config(path: Path | None, **sections: Mapping[str, object]) -> Ghostpos
         ConfigError: the file is wrong, or an option is out of range.
     """
     config = load_config(path) if path else GhostposeConfig()
-    changed = {name: updated(getattr(config, name), given) for name, given in sections.items()}
+    changed = {
+        name: updated(getattr(config, name), given, f"--{name}") for name, given in sections.items()
+    }
     return config.model_copy(update=changed)
 
 
@@ -49,13 +51,15 @@ def with_cameras(
     return config.model_copy(update={"cameras": tuple(cameras)})
 
 
-def updated(model: Model, given: Mapping[str, object]) -> Model:
+def updated(model: Model, given: Mapping[str, object], owner: str = "") -> Model:
     """Return `model` with the settings in `given` that are not None, checked.
+
+    `owner` is the option that sets a section's `url` or `processes` (`--redis`, `--inference`).
 
     Raises:
         ConfigError: a setting is out of range.
     """
-    return _checked(type(model), {**model.model_dump(exclude_unset=True), **_set(given)})
+    return _checked(type(model), {**model.model_dump(exclude_unset=True), **_set(given)}, owner)
 
 
 def threads_each(config: GhostposeConfig, cores: int | None = None) -> int:
@@ -70,11 +74,20 @@ def _set(given: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _checked(kind: type[Model], values: Mapping[str, object]) -> Model:
+def _checked(kind: type[Model], values: Mapping[str, object], owner: str = "") -> Model:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        option = "".join(f"--{part}: " for part in first["loc"][:1]).replace("_", "-")
         reason = first["msg"].removeprefix("Value error, ")
+        option = _option(first["loc"], owner)
         raise ConfigError(f"{option}{reason[:1].lower()}{reason[1:]}") from error
+
+
+def _option(loc: tuple[int | str, ...], owner: str) -> str:
+    """Return the option that set the value at `loc`, with a colon."""
+    if not loc:
+        return ""
+    if loc[0] in ("url", "processes"):
+        return f"{owner}: "
+    return f"--{loc[0]}: ".replace("_", "-")

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "run": "app.cli.run",
     "ingest": "app.cli.ingest",
     "tail": "app.cli.tail",
+    "demo": "app.cli.demo",
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
 }
