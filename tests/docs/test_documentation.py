@@ -1,0 +1,102 @@
+"""What the documentation says, held against the program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import COMMANDS, app
+from ghostpose.bus.keys import Keys
+from ghostpose.config import (
+    CameraConfig,
+    InferenceConfig,
+    PostprocessConfig,
+    RedisConfig,
+    StoreConfig,
+    load_config,
+)
+from ghostpose.skeleton import KEYPOINTS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+GHOSTPOSE = re.compile(r"^(?:    )?(?:\.venv/bin/)?ghostpose (.+?)(?:  +#.*)?$")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def commands_in(path: Path) -> list[list[str]]:
+    found = (GHOSTPOSE.match(line) for line in text_of(path).splitlines())
+    return [shlex.split(match[1]) for match in found if match]
+
+
+def blocks_of(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text_of(path), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(text_of(page)):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_shown_exists_with_its_options(page: Path) -> None:
+    for command, *arguments in commands_in(page):
+        name = [command, arguments[0]] if command == "config" else [command]
+        assert command in {*COMMANDS, "config"} or command.startswith("-"), command
+        shown = CliRunner().invoke(app, [*name, "--help"]).output
+        for option in (a for a in arguments if a.startswith("--")):
+            assert re.search(rf"{option}\b", shown), f"ghostpose {command} has no {option}"
+
+
+def test_the_readme_shows_the_commands_of_every_role() -> None:
+    shown = {command for command, *_ in commands_in(ROOT / "README.md")}
+    assert {"run", "ingest", "infer", "postprocess", "store", "tail"} <= shown
+
+
+@pytest.mark.parametrize(
+    ("section", "model"),
+    [
+        ("cameras", CameraConfig),
+        ("redis", RedisConfig),
+        ("inference", InferenceConfig),
+        ("postprocess", PostprocessConfig),
+        ("store", StoreConfig),
+    ],
+)
+def test_every_setting_is_documented_with_its_default(section: str, model: type) -> None:
+    page = text_of(ROOT / "docs" / "configuration.md")
+    part = page.split(f"## `{section}`")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|([^|]*)\|", part, re.MULTILINE))
+    fields = model.model_fields  # type: ignore[attr-defined]
+    assert set(rows) == set(fields)
+    for name, field in fields.items():
+        if not field.is_required() and field.default is not None:
+            shown = rows[name].strip("` ")
+            assert shown == str(field.default).replace("False", "false"), name
+
+
+def test_the_documented_configuration_is_valid(tmp_path: Path) -> None:
+    (block,) = blocks_of(ROOT / "docs" / "configuration.md", "yaml")
+    path = tmp_path / "site.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert len(load_config(path).cameras) == 2
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/messages.md"])
+def test_the_keys_shown_for_redis_cli_are_those_of_the_bus(page: str) -> None:
+    text = text_of(ROOT / page)
+    camera = re.findall(r"HGET ghostpose:cameras (\S+)", text)[0]
+    assert f"'{Keys(16).poses(camera)}'" in text
+
+
+def test_the_key_points_are_documented_in_their_order() -> None:
+    text = " ".join(text_of(ROOT / "docs" / "messages.md").split())
+    assert ", ".join(name.replace("_", " ") for name in KEYPOINTS) in text
