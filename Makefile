@@ -24,16 +24,16 @@ TESTS ?= tests
 demo: .venv/.run
 	$(BIN)/ghostpose demo --output demo-output
 
-test: .venv/.test
+test: .venv/.test-$(TORCH)
 	$(BIN)/pytest $(TESTS)
 
-lint: .venv/.test
+lint: .venv/.test-$(TORCH)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.test
+bench: .venv/.test-$(TORCH)
 	$(BIN)/python -m benchmarks
 
 .venv/bin/python:
@@ -46,7 +46,7 @@ bench: .venv/.test
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/.test: locks/test.txt deploy/install_torch.sh .venv/.run
+.venv/.test-$(TORCH): locks/test.txt deploy/install_torch.sh .venv/.run
 	$(PIP) install --quiet --require-hashes -r locks/test.txt
 	sh deploy/install_torch.sh $(BIN)/python $(TORCH) $(TORCH_VERSION) $(TORCH_INDEX)
 	touch $@

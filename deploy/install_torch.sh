@@ -12,10 +12,13 @@ python=$1 build=$2 version=$3 index=$4
 pip="$python -m pip --disable-pip-version-check"
 
 [ "$build" != none ] || exit 0
-if "$python" -c "import sys, torch; sys.exit(torch.__version__.split('+')[0] != '$version')" 2>/dev/null; then
+if "$python" -c "import sys, torch
+right = torch.version.cuda or '$build' != 'cuda'
+sys.exit(not (right and torch.__version__.split('+')[0] == '$version'))" 2>/dev/null; then
     exit 0
 fi
 if [ "$build" = cuda ]; then
+    $pip uninstall --quiet --yes torch
     exec $pip install --quiet "torch==$version"
 fi
 if [ "$build" != cpu ]; then
