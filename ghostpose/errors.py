@@ -39,6 +39,10 @@ class BusUnavailableError(UserError):
     """No Redis answers at the address."""
 
 
+class StoreError(UserError):
+    """The database can't be used: its address, its driver, or a schema of another version."""
+
+
 class DataError(UserError):
     """Training or evaluation data can't be used."""
 
