@@ -1,21 +1,18 @@
-"""Trying again: waits that grow and are never in step with others', and how long to bear it."""
+"""How long a camera bears a server that is away or full."""
 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ghostpose.bus.backoff import Backoff
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
-
-FIRST_S: Final = 0.1
-LONGEST_S: Final = 5.0
 
 STOP_GRACE_S: Final = 3.0
 """How long a camera that is to stop still tries to reach a server that doesn't answer."""
@@ -25,21 +22,6 @@ STOPPING_WAIT_S: Final = 0.1
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger("ingest.Patience")
-
-
-@dataclass(slots=True)
-class Backoff:
-    """Gives the waits between attempts: doubled each time, each somewhere in its upper half."""
-
-    first_s: float = FIRST_S
-    longest_s: float = LONGEST_S
-    failures: int = 0
-
-    def next_s(self) -> float:
-        """Return how long to wait now, in seconds, after one more failure."""
-        ceiling_s = min(self.longest_s, self.first_s * 2.0 ** min(self.failures, 60))
-        self.failures += 1
-        return ceiling_s * random.uniform(0.5, 1.0)
 
 
 @dataclass(slots=True)

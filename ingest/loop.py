@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus, FramePublisher
+from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import (
     GhostposeError,
     SessionLostError,
@@ -15,7 +16,6 @@ from ghostpose.errors import (
 )
 from ingest.backoff import Patience
 from ingest.counters import Counters
-from ingest.heartbeat import Heartbeats
 from ingest.prepare import plan_for
 from ingest.report import CameraReport
 from ingest.session import Session
@@ -65,7 +65,7 @@ class CameraLoop:
         try:
             with (
                 self._patience.call(self._connect, wait_when_full=True) as bus,
-                Heartbeats(bus, self._camera.name, self._load),
+                Heartbeats(bus, "ingest", worker_name("ingest", self._camera.name), self._load),
             ):
                 problem = self._play_sessions(bus)
         except StaleSessionError as error:

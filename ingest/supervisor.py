@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
+from ghostpose.bus.backoff import Backoff
 from ingest import camera_process
-from ingest.backoff import Backoff
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
@@ -168,8 +168,11 @@ class Supervisor:
                 code = one.collect()
                 if one.report is None:
                     self._crashed(one, code)
-                elif one.report.problem is not None:
-                    _log.warning("%s", one.report.problem)
+                elif one.report.problem is not None and self._others_play():
+                    _log.warning("%s", one.report.problem)  # the caller says it, but later
+
+    def _others_play(self) -> bool:
+        return any(one.report is None for one in self._all)
 
     def _crashed(self, one: CameraProcess, code: int | None) -> None:
         """Plan another start, or give the camera up."""
@@ -185,7 +188,8 @@ class Supervisor:
                 problem=f"camera {one.camera.name}: given up: its process ended with {how}{times}",
                 exit_code=1,
             )
-            _log.error("%s", one.report.problem)
+            if self._others_play():
+                _log.error("%s", one.report.problem)
             return
         wait_s = one.backoff.next_s()
         one.due_s = now + wait_s

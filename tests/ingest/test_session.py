@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ingest_fakes import FakePublisher, wait_until
 
+from ghostpose.bus.backoff import Backoff
 from ghostpose.codec.images import decode_picture
 from ghostpose.config import CameraConfig
 from ghostpose.errors import (
@@ -16,7 +17,7 @@ from ghostpose.errors import (
     SourceError,
     StaleSessionError,
 )
-from ingest.backoff import STOP_GRACE_S, Backoff, Patience
+from ingest.backoff import STOP_GRACE_S, Patience
 from ingest.counters import Counters, Tally
 from ingest.session import Session
 from ingest.sources import SourceInfo, Undecodable, open_source

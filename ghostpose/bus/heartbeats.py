@@ -1,4 +1,4 @@
-"""Tells the bus every two seconds that a camera's process lives, with its counters as load."""
+"""Tells the bus every two seconds that a process lives, with its counters as load."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 import ghostpose
-from ghostpose.bus import Heartbeat
+from ghostpose.codec.registry import Heartbeat
 from ghostpose.errors import BusFullError, BusUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ghostpose.bus import Bus
+    from ghostpose.bus.connection import Bus
 
 INTERVAL_S: Final = 2.0
 
-_log = logging.getLogger("ingest.Heartbeats")
+
+def worker_name(role: str, suffix: str = "") -> str:
+    """Return a name that no other process on any machine has now."""
+    name = f"{role}-{socket.gethostname()}-{os.getpid()}"
+    return f"{name}-{suffix}" if suffix else name
+
+
+_log = logging.getLogger(f"{__name__}.Heartbeats")
 
 
 class Heartbeats:
-    """Sends heartbeats from a thread of its own while the `with` block runs."""
+    """Sends heartbeats from a thread of its own while the `with` block runs.
 
-    def __init__(self, bus: Bus, camera: str, load: Callable[[], Mapping[str, float]]) -> None:
-        self._bus, self._load = bus, load
-        self._host = socket.gethostname()
-        self._worker = f"ingest-{self._host}-{os.getpid()}-{camera}"
+    `load` is called in that thread.
+    """
+
+    def __init__(
+        self, bus: Bus, role: str, worker: str, load: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self._bus, self._role, self._worker, self._load = bus, role, worker, load
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
@@ -52,9 +62,9 @@ class Heartbeats:
     def _beat(self) -> None:
         beat = Heartbeat(
             worker=self._worker,
-            role="ingest",
+            role=self._role,
             version=ghostpose.__version__,
-            host=self._host,
+            host=socket.gethostname(),
             pid=os.getpid(),
             load=dict(self._load()),
         )
