@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from ghostpose.config import CameraConfig, GhostposeConfig, camera_name_from, load_config
 from ghostpose.errors import ConfigError
+from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +69,21 @@ def threads_each(config: GhostposeConfig, cores: int | None = None) -> int:
         return config.inference.threads
     cores = cores or len(os.sched_getaffinity(0))
     return max(1, cores // config.inference.processes)
+
+
+def worker_options(config: GhostposeConfig) -> WorkerOptions:
+    """Return what an inference process of this deployment is told."""
+    inference = config.inference
+    return WorkerOptions(
+        engine=inference.engine,
+        device=inference.device,
+        precision=inference.precision,
+        weights=inference.weights,
+        threads=threads_each(config),
+        batch=inference.batch,
+        maps=inference.maps,
+        deterministic=inference.deterministic,
+    )
 
 
 def _set(given: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import yaml
@@ -51,6 +51,9 @@ DEFAULT_HEIGHT_PX: Final = 368
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+Precision = Literal["auto", "f32", "bf16", "f16"]
+"""What the network computes with; the same names as the engines'."""
 
 Region = tuple[
     Annotated[int, Field(ge=0)],
@@ -135,8 +138,8 @@ class InferenceConfig(_Frozen):
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1` ..."""
 
-    precision: str = "auto"
-    """`auto`, `f32`, `bf16` or `fp16`."""
+    precision: Precision = "auto"
+    """`auto`, `f32`, `f16` or `bf16`."""
 
     weights: Path | None = None
     """Weights or network file; none = the network that comes with ghostpose."""
@@ -149,6 +152,9 @@ class InferenceConfig(_Frozen):
 
     maps: MapsCodec = "compact"
     """How maps travel: `compact` is small, `float16` nearly exact."""
+
+    deterministic: bool = False
+    """One frame at a time in f32: equal input gives equal poses."""
 
 
 class PostprocessConfig(_Frozen):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "run": "app.cli.run",
     "ingest": "app.cli.ingest",
+    "infer": "app.cli.infer",
     "tail": "app.cli.tail",
     "demo": "app.cli.demo",
     "complexity": "app.cli.complexity",

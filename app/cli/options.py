@@ -10,6 +10,7 @@ import typer
 # The same names as ghostpose.types.Policy and PictureCodec, which would bring numpy with them.
 PolicyName = Literal["latest", "every"]
 PictureName = Literal["jpeg", "raw"]
+PrecisionName = Literal["auto", "f32", "bf16", "f16"]
 
 Sources = Annotated[
     list[str] | None,
@@ -29,7 +30,7 @@ Engine = Annotated[
     typer.Option(help="Inference engine: auto, openvino, torch, or stub:MS (no network)"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
-Precision = Annotated[str | None, typer.Option(help="auto, f32, bf16 or fp16")]
+Precision = Annotated[PrecisionName | None, typer.Option(help="Numbers the network computes with")]
 Weights = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Weights or network file instead of ghostpose's own"),

@@ -44,7 +44,7 @@ def run(
     threads: options.Threads = None,
     batch: options.Batch = None,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Batch 1 and f32: equal input, equal poses")
+        bool, typer.Option("--deterministic", help="Batch 1 and f32: equal input gives equal poses")
     ] = False,
     height: options.Height = None,
     fps: options.Fps = None,
@@ -67,10 +67,11 @@ def run(
             "processes": inference,
             "engine": engine,
             "device": device,
-            "precision": "f32" if deterministic else precision,
+            "precision": precision,
             "weights": weights,
             "threads": threads,
-            "batch": 1 if deterministic else batch,
+            "batch": batch,
+            "deterministic": deterministic or None,
         },
         postprocess={"processes": postprocess},
         store={"url": store},

@@ -12,6 +12,7 @@ from ghostpose.errors import EngineError
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
+    from training.trainer import Reporter
 
 EXAMPLES: Final = (
     "Example: ghostpose train --config configs/training/distill.yaml --set minutes=60\n"
@@ -49,6 +50,7 @@ def _train(run: TrainConfig, folder: Path, *, resume: bool) -> None:
     import torch
 
     from app.cli.training_progress import progress_bar
+    from training.board import Board
     from training.distributed import join_world
     from training.reporting import AverageReporter
     from training.stopping import stop_on_signals
@@ -60,7 +62,15 @@ def _train(run: TrainConfig, folder: Path, *, resume: bool) -> None:
         progress_bar(run.name, shown=world.is_first) as show,
         stop_on_signals() as stop,
     ):
-        reporters = [AverageReporter(run.log_every_steps, show)] if world.is_first else []
+        reporters: list[Reporter] = []
+        if world.is_first:
+            board = Board(
+                folder / "board",
+                pictures_every_steps=run.pictures_every_steps,
+                paf_offset_cells=run.targets.paf_offset_cells,
+            )
+            averages = (show, board.show)
+            reporters = [AverageReporter(run.log_every_steps, *averages), board]
         trainer = Trainer(run, folder, world=world, reporters=reporters)
         state = trainer.run(resume=resume, stop=stop)
     if world.is_first:
