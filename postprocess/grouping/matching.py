@@ -1,0 +1,163 @@
+"""Step 3: which pairs are limbs: each candidate joins at most one pair of a limb.
+
+Shape legend: l the 19 limbs; m pairs. In the kernels: rows are starts, columns are ends, an edge is
+a pair (its number within one limb).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from postprocess.grouping.kernel import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ghostpose.types import FloatArray
+    from postprocess.grouping.options import MatchingMethod
+    from postprocess.grouping.pair_scores import Pairs
+
+
+def match(pairs: Pairs, method: MatchingMethod) -> NDArray[np.int32]:
+    """Return the numbers of the chosen pairs, ascending.
+
+    `hungarian` maximises the sum of `weight_m` limb by limb (a candidate may stay alone; negative
+    weights are never chosen); `greedy` takes the heaviest pair that is still free, again and again.
+    """
+    chosen_m = _match(
+        pairs.first_l, pairs.start_m, pairs.end_m, pairs.weight_m, method == "hungarian"
+    )
+    return np.flatnonzero(chosen_m).astype(np.int32)
+
+
+@kernel
+def _match(
+    first_l: NDArray[np.int32],
+    start_m: NDArray[np.int32],
+    end_m: NDArray[np.int32],
+    weight_m: FloatArray,
+    best: bool,
+) -> NDArray[np.bool_]:
+    chosen_m = np.zeros(len(start_m), np.bool_)
+    for limb in range(len(first_l) - 1):
+        low, high = first_l[limb], first_l[limb + 1]
+        if high - low == 0:
+            continue
+        row_e = start_m[low:high] - start_m[low:high].min()
+        column_e = end_m[low:high] - end_m[low:high].min()
+        if best:
+            _hungarian(row_e, column_e, weight_m[low:high], chosen_m[low:high])
+        else:
+            _greedy(row_e, column_e, weight_m[low:high], chosen_m[low:high])
+    return chosen_m
+
+
+@kernel
+def _greedy(
+    row_e: NDArray[np.int32],
+    column_e: NDArray[np.int32],
+    weight_e: FloatArray,
+    chosen_e: NDArray[np.bool_],
+) -> None:
+    row_taken = np.zeros(row_e.max() + 1, np.bool_)
+    column_taken = np.zeros(column_e.max() + 1, np.bool_)
+    for edge in np.argsort(-weight_e, kind="mergesort"):
+        row, column = row_e[edge], column_e[edge]
+        if weight_e[edge] > 0 and not row_taken[row] and not column_taken[column]:
+            row_taken[row] = column_taken[column] = chosen_e[edge] = True
+
+
+@kernel
+def _hungarian(
+    row_e: NDArray[np.int32],
+    column_e: NDArray[np.int32],
+    weight_e: FloatArray,
+    chosen_e: NDArray[np.bool_],
+) -> None:
+    """Mark the edges of a maximum-weight matching (shortest augmenting paths with potentials).
+
+    The sparse form of Jonker and Volgenant 1987. Rows come in one by one; a row may stay alone at
+    cost 0, an edge costs -weight. `u`, `v` keep every reduced cost (cost - u - v) >= 0. Within a
+    round, `distance_c` and `via_c` are the shortest path to each column and its last edge.
+    """
+    rows, columns = row_e.max() + 1, column_e.max() + 1
+    first_r, order_e = _by_row(row_e, rows)
+    u_r, v_c = np.zeros(rows), np.zeros(columns)
+    edge_of_r, edge_of_c = np.full(rows, -1), np.full(columns, -1)
+    distance_c, via_c = np.full(columns, np.inf), np.full(columns, -1)
+    done_c = np.zeros(columns, np.bool_)
+    for root in range(rows):
+        for e in order_e[first_r[root] : first_r[root + 1]]:
+            u_r[root] = min(u_r[root], -weight_e[e] - v_c[column_e[e]])
+        seen_c = [0 for _ in range(0)]
+        row, base = root, 0.0
+        alone, alone_row = np.inf, root  # the cheapest way to leave a row of the tree alone
+        while True:
+            if base - u_r[row] < alone:
+                alone, alone_row = base - u_r[row], row
+            for e in order_e[first_r[row] : first_r[row + 1]]:
+                c = column_e[e]
+                reach = base - weight_e[e] - u_r[row] - v_c[c]
+                if not done_c[c] and reach < distance_c[c]:
+                    if distance_c[c] == np.inf:
+                        seen_c.append(c)
+                    distance_c[c], via_c[c] = reach, e
+            nearest = _nearest(seen_c, done_c, distance_c)
+            if nearest < 0 or alone <= distance_c[nearest]:
+                nearest, base = -1, alone
+                break
+            base = distance_c[nearest]
+            if edge_of_c[nearest] < 0:
+                break
+            done_c[nearest] = True
+            row = row_e[edge_of_c[nearest]]
+        u_r[root] += base
+        for c in seen_c:
+            if done_c[c]:
+                v_c[c] -= base - distance_c[c]
+                u_r[row_e[edge_of_c[c]]] += base - distance_c[c]
+            distance_c[c], done_c[c] = np.inf, False
+        if nearest < 0 and alone_row != root:  # that row gives its column up
+            nearest = column_e[edge_of_r[alone_row]]
+            edge_of_r[alone_row] = -1
+        _swap_along_path(nearest, via_c, row_e, column_e, edge_of_r, edge_of_c)
+    for e in edge_of_r:
+        if e >= 0:
+            chosen_e[e] = True
+
+
+@kernel
+def _by_row(row_e: NDArray[np.int32], rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each row's edges begin in the order of edges returned beside it."""
+    first_r = np.zeros(rows + 1, np.int64)
+    first_r[1:] = np.cumsum(np.bincount(row_e, minlength=rows))
+    return first_r, np.argsort(row_e, kind="mergesort")
+
+
+@kernel
+def _nearest(seen_c: list[int], done_c: NDArray[np.bool_], distance_c: NDArray[np.float64]) -> int:
+    """Return the seen column that is nearest of those not done, -1 if there is none."""
+    nearest = -1
+    for c in seen_c:
+        if not done_c[c] and (nearest < 0 or distance_c[c] < distance_c[nearest]):
+            nearest = c
+    return nearest
+
+
+@kernel
+def _swap_along_path(
+    column: int,
+    via_c: NDArray[np.int64],
+    row_e: NDArray[np.int32],
+    column_e: NDArray[np.int32],
+    edge_of_r: NDArray[np.int64],
+    edge_of_c: NDArray[np.int64],
+) -> None:
+    """Give `column` to the row its path comes from, that row's old column to the one before ..."""
+    while column >= 0:
+        e = via_c[column]
+        before = edge_of_r[row_e[e]]
+        edge_of_r[row_e[e]], edge_of_c[column] = e, e
+        column = column_e[before] if before >= 0 else -1

@@ -1,0 +1,110 @@
+"""Step 5: which assemblies are people, and where they are in the source picture.
+
+Shape legend: n peaks; p people; k the 18 key points; 3 = x, y, score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ghostpose.errors import InvalidValueError
+from ghostpose.skeleton import NUM_KEYPOINTS, NUM_LIMBS, STRIDE
+from ghostpose.types import MAX_PEOPLE, Person
+
+if TYPE_CHECKING:
+    from ghostpose.types import FloatArray, Placement
+    from postprocess.grouping.assembly import Assembly
+    from postprocess.grouping.peaks import Peaks
+
+_CENTRE_PX: Final = np.float32((STRIDE - 1) / 2)
+"""Input pixel of the centre of cell 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedPeople:
+    """The people of one picture, strongest first, in network-input pixels.
+
+    `keypoints_pk3` is float32 (p, 18, 3), a missing key point is (0, 0, 0); `score_p` float32 0..1;
+    `capped` counts what was left out because of a limit: peaks over `max_peaks`, people over
+    `MAX_PEOPLE`. No limit is reached in ordinary pictures.
+    """
+
+    keypoints_pk3: FloatArray
+    score_p: FloatArray
+    capped: int = 0
+
+    def __post_init__(self) -> None:
+        people = len(self.keypoints_pk3)
+        wanted = ((people, NUM_KEYPOINTS, 3), (people,))
+        got = (self.keypoints_pk3.shape, self.score_p.shape)
+        if got != wanted:
+            raise InvalidValueError(f"grouped people: wanted shapes {wanted}, got {got}")
+
+
+def select_people(peaks: Peaks, assembly: Assembly, *, min_mean_score: float) -> GroupedPeople:
+    """Return the assemblies whose key points' mean score is at least `min_mean_score`.
+
+    A person's score is its affinity times the fourth root of the share of limbs it has: how well
+    the maps agree counts most, how much of the body is seen a little. (On training pictures this
+    ranks true people before false ones better than means or sums of key point scores.)
+    """
+    known_pk = assembly.peak_pk >= 0
+    score_pk = np.where(known_pk, peaks.score_n[assembly.peak_pk], np.float32(0))
+    mean_p = score_pk.sum(axis=1) / np.maximum(known_pk.sum(axis=1), 1)
+    score_p = assembly.affinity_p * (assembly.limbs_p / np.float32(NUM_LIMBS)) ** 0.25
+    score_p = np.clip(score_p, 0, 1).astype(np.float32)
+    order_p = np.argsort(-score_p, kind="stable")
+    order_p = order_p[mean_p[order_p] >= min_mean_score]
+    kept_p = order_p[:MAX_PEOPLE]
+    peak_pk, known_pk = assembly.peak_pk[kept_p], known_pk[kept_p]
+    keypoints_pk3 = np.zeros((len(kept_p), NUM_KEYPOINTS, 3), np.float32)
+    xy_px_n2 = peaks.xy_n2 * np.float32(STRIDE) + _CENTRE_PX
+    keypoints_pk3[known_pk, :2] = xy_px_n2[peak_pk[known_pk]]
+    keypoints_pk3[..., 2] = score_pk[kept_p]
+    return GroupedPeople(keypoints_pk3, score_p[kept_p], len(order_p) - len(kept_p))
+
+
+def to_people(
+    grouped: GroupedPeople,
+    placement: Placement,
+    width: int,
+    height: int,
+    *,
+    min_keypoints: int = 1,
+) -> tuple[Person, ...]:
+    """Return the people in pixels of a source picture of `width` x `height`, tracks unset.
+
+    Key points up to one map cell outside the picture are moved to its edge: a cell that straddles
+    the edge is as exact as maps are. Those further out lie in padding and are dropped, and then
+    people with fewer than `min_keypoints` left. A box is the smallest around the key points.
+    """
+    xy_pk2 = placement.to_source(grouped.keypoints_pk3[..., :2])
+    slack_2 = np.array([placement.scale_x, placement.scale_y], np.float32) * STRIDE
+    limit_2 = np.array([width - 1, height - 1], np.float32)
+    inside_pk = ((xy_pk2 >= -slack_2) & (xy_pk2 <= limit_2 + slack_2)).all(axis=2)
+    known_pk = (grouped.keypoints_pk3[..., 2] > 0) & inside_pk
+    keypoints_pk3 = np.zeros_like(grouped.keypoints_pk3)
+    keypoints_pk3[..., :2] = np.clip(xy_pk2, 0, limit_2)
+    keypoints_pk3[..., 2] = grouped.keypoints_pk3[..., 2]
+    keypoints_pk3[~known_pk] = 0
+    kept_p = known_pk.sum(axis=1) >= max(min_keypoints, 1)
+    boxes = _boxes(keypoints_pk3[kept_p], known_pk[kept_p])
+    scores = grouped.score_p[kept_p].tolist()
+    return tuple(
+        Person(score, (left, top, right - left, bottom - top), keypoints_k3)
+        for score, (left, top, right, bottom), keypoints_k3 in zip(
+            scores, boxes, keypoints_pk3[kept_p], strict=True
+        )
+    )
+
+
+def _boxes(keypoints_pk3: FloatArray, known_pk: np.ndarray) -> list[list[float]]:
+    """Return left, top, right, bottom of each person's key points."""
+    known_pk1 = known_pk[..., None]
+    low_p2 = np.where(known_pk1, keypoints_pk3[..., :2], np.inf).min(axis=1, initial=np.inf)
+    high_p2 = np.where(known_pk1, keypoints_pk3[..., :2], -np.inf).max(axis=1, initial=-np.inf)
+    boxes: list[list[float]] = np.concatenate([low_p2, high_p2], axis=1).tolist()
+    return boxes
