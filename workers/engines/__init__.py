@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "EngineName", "EngineOptions", "Precision", "create_engine"]
 
+STUB: Final = "stub"
+
 NVIDIA_DEVICES: Final = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 """Where one of these is missing there is no CUDA, and no need to import torch to find out."""
 
@@ -33,12 +35,16 @@ def create_engine(
     """Return an engine called `auto`, `openvino` or `torch`; the rest is in `EngineOptions`.
 
     `auto` is torch where there is CUDA, openvino elsewhere. Without `weights` it runs those that
-    ghostpose comes with.
+    ghostpose comes with. `stub:MS` is no network and takes no options: see `workers.engines.stub`.
 
     Raises:
         EngineError: engine, device or precision are unknown here.
         WeightsError: the weights are missing, damaged, or of another network.
     """
+    if name.partition(":")[0] == STUB:
+        from workers.engines.stub import parse_stub
+
+        return parse_stub(name)
     device = device.lower()
     if weights is not None and not weights.is_file():
         raise WeightsError(f"weights {weights} don't exist: check the path")

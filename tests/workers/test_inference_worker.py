@@ -1,0 +1,197 @@
+"""An inference worker against a real server: each frame gets maps or a tombstone, once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import samples
+
+from ghostpose.bus import Bus, FrameReader, Published
+from ghostpose.errors import EngineError
+from ghostpose.types import EncodedPicture, GapMessage, MapsMessage
+from workers.engines.stub import StubEngine, standing_people
+from workers.loop import Counts, Worker, run_inference
+from workers.options import WorkerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from roles import Pipeline
+
+    from ghostpose.bus import EmbeddedServer, MapsDelivery
+    from ghostpose.types import ByteArray, Maps
+
+LIMIT_S = 10.0
+
+
+@contextmanager
+def working(
+    server: EmbeddedServer, name: str = "worker", **options: float | str
+) -> Iterator[list[Counts]]:
+    """Run a worker in a thread; what it did is in the list after the block."""
+    stop, done = threading.Event(), list[Counts]()
+    settings = WorkerOptions(**{"engine": "stub:0", **options})  # type: ignore[arg-type]
+    thread = threading.Thread(
+        target=lambda: done.append(run_inference(server.url, settings, stop, worker=name))
+    )
+    thread.start()
+    try:
+        yield done
+    finally:
+        stop.set()
+        thread.join(LIMIT_S)
+    assert not thread.is_alive()
+
+
+def maps_of(pipeline: Pipeline, count: int) -> list[MapsDelivery]:
+    """Wait for `count` entries of the maps stream."""
+    deliveries: list[MapsDelivery] = []
+    until = time.monotonic() + LIMIT_S
+    while len(deliveries) < count and time.monotonic() < until:
+        deliveries += pipeline.maps.take([pipeline.lease], count, 0.1)
+    assert len(deliveries) == count
+    return deliveries
+
+
+def test_every_frame_gets_the_maps_of_its_picture(
+    server: EmbeddedServer, pipeline: Pipeline
+) -> None:
+    picture = samples.picture(100, 60)
+    assert isinstance(pipeline.publisher.publish(samples.info(), picture), Published)
+    with working(server):
+        (delivery,) = maps_of(pipeline, 1)
+    message = delivery.message
+    assert isinstance(message, MapsMessage)
+    assert (message.picture_width, message.picture_height) == (100, 60)
+    assert message.maps.input_size_px == (64, 104)
+    assert np.allclose(message.maps.paf_chw, standing_people(64, 104).paf_chw, atol=0.01)
+
+
+def test_frames_of_several_sizes_are_all_done(server: EmbeddedServer, pipeline: Pipeline) -> None:
+    for width in (16, 32, 16, 48):
+        pipeline.publisher.publish(samples.info(), samples.picture(width, 8))
+    with working(server) as done:
+        deliveries = maps_of(pipeline, 4)
+    assert sorted(d.message.id.seq for d in deliveries) == [0, 1, 2, 3]
+    assert done[0].frames == 4
+
+
+def test_a_frame_that_is_too_old_leaves_a_tombstone(
+    server: EmbeddedServer, pipeline: Pipeline
+) -> None:
+    old = samples.info(captured_at=time.time() - 60, max_age_ms=1000)
+    fresh = samples.info(captured_at=time.time(), max_age_ms=60_000)
+    for info in (old, fresh):
+        pipeline.publisher.publish(info, samples.picture())
+    with working(server):
+        first, second = sorted(maps_of(pipeline, 2), key=lambda d: d.message.id.seq)
+    assert isinstance(first.message, GapMessage)
+    assert first.message.reason == "stale"
+    assert isinstance(second.message, MapsMessage)
+
+
+def test_a_picture_that_is_none_is_buried_and_holds_nobody_up(
+    server: EmbeddedServer, bus: Bus, pipeline: Pipeline
+) -> None:
+    pipeline.publisher.publish(samples.info(), EncodedPicture("jpeg", 64, 64, b"no picture"))
+    pipeline.publisher.publish(samples.info(), samples.picture())
+    with working(server):
+        first, second = sorted(maps_of(pipeline, 2), key=lambda d: d.message.id.seq)
+    assert isinstance(first.message, GapMessage)
+    assert first.message.reason == "decode"
+    assert isinstance(second.message, MapsMessage)
+    assert bus.client.xlen(bus.keys.dead(pipeline.partition)) == 1
+
+
+def test_what_a_dead_worker_left_is_taken_over(server: EmbeddedServer, pipeline: Pipeline) -> None:
+    pipeline.publish(3)
+    assert len(FrameReader(pipeline.bus, "dead").take(2, 0)) == 2
+    with working(server, min_idle_s=0.2):
+        deliveries = maps_of(pipeline, 3)
+    assert sorted(d.message.id.seq for d in deliveries) == [0, 1, 2]
+
+
+def test_a_frame_that_was_handed_out_too_often_is_buried_as_poison(
+    server: EmbeddedServer, pipeline: Pipeline
+) -> None:
+    pipeline.publish(1)
+    FrameReader(pipeline.bus, "dead 1").take(1, 0)
+    with working(server, min_idle_s=0.05, max_deliveries=1):
+        (delivery,) = maps_of(pipeline, 1)
+    assert isinstance(delivery.message, GapMessage)
+    assert delivery.message.reason == "poison"
+
+
+def test_two_workers_share_the_frames_and_do_each_once(
+    server: EmbeddedServer, pipeline: Pipeline
+) -> None:
+    with (
+        working(server, "one", engine="stub:20", batch=1) as one,
+        working(server, "two", engine="stub:20", batch=1) as two,
+    ):
+        pipeline.publish(4)
+        deliveries = maps_of(pipeline, 4)
+    assert sorted(d.message.id.seq for d in deliveries) == [0, 1, 2, 3]
+    assert one[0].frames + two[0].frames == 4
+    assert one[0].frames
+    assert two[0].frames
+
+
+class _FailsOnWidth(StubEngine):
+    """Breaks on pictures of one width; on every picture if that is 0."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(0)
+        self._width = width
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        if any(self._width in (0, image.shape[1]) for image in images):
+            raise RuntimeError("no such kernel")
+        return super().infer(images)
+
+    def warm_up(self, height: int, width: int, batch: int = 1) -> None:
+        self.infer([np.zeros((height, width, 3), np.uint8)] * batch)
+
+
+def test_a_frame_that_the_network_fails_on_is_buried_alone(bus: Bus, pipeline: Pipeline) -> None:
+    for width in (16, 32):
+        pipeline.publisher.publish(samples.info(), samples.picture(width, 8))
+    stop = threading.Event()
+    worker = Worker(bus, "worker", _FailsOnWidth(32), WorkerOptions(), stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        first, second = sorted(maps_of(pipeline, 2), key=lambda d: d.message.id.seq)
+    finally:
+        stop.set()
+        thread.join(LIMIT_S)
+    assert isinstance(first.message, MapsMessage)
+    assert isinstance(second.message, GapMessage)
+    assert second.message.reason == "poison"
+
+
+def test_a_broken_engine_ends_the_worker_and_leaves_its_frames_to_others(
+    bus: Bus, pipeline: Pipeline
+) -> None:
+    pipeline.publish(1)
+    worker = Worker(bus, "broken", _FailsOnWidth(0), WorkerOptions(), threading.Event())
+    with pytest.raises(EngineError, match="no longer works: no such kernel"):
+        worker.run()
+    (left,) = FrameReader(bus, "other").claim_idle(0.0, 10)
+    assert left.message.id.seq == 0
+
+
+def test_a_worker_says_that_it_lives_and_leaves_no_trace_after(
+    server: EmbeddedServer, bus: Bus, pipeline: Pipeline
+) -> None:
+    pipeline.publish(1)
+    with working(server, "lively"):
+        maps_of(pipeline, 1)
+        (beat,) = bus.workers()
+        assert (beat.worker, beat.role) == ("lively", "inference")
+    assert bus.workers() == []

@@ -1,0 +1,170 @@
+"""Takes frames and decodes them in a thread of its own, at most one batch ahead of the network."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
+
+from ghostpose.bus.backoff import Backoff
+from ghostpose.codec.images import decode_picture
+from ghostpose.errors import BusFullError, BusUnavailableError, DecodeError
+from workers.batching import PreparedFrame, is_stale
+from workers.engines.padding import pad_to_stride
+
+if TYPE_CHECKING:
+    from ghostpose.bus import Bus, FrameDelivery, FrameReader
+    from workers.options import WorkerOptions
+
+BLOCK_S: Final = 1.0
+"""How long one wait for frames takes at most; also how late a stop is noticed."""
+
+_log = logging.getLogger("workers.Intake")
+
+
+class Intake:
+    """Yields batches of decoded frames.
+
+    While the network works it takes one more batch if frames wait already, so that decoding costs
+    no time then. It blocks for frames that are yet to come only while the network is idle: else a
+    busy worker would win them from an idle one.
+
+    Frames that are too old leave a tombstone here; those that can't be decoded, or were handed out
+    too often, are buried here.
+    """
+
+    def __init__(
+        self,
+        reader: FrameReader,
+        options: WorkerOptions,
+        clock: ServerClock,
+        stop: threading.Event,
+    ) -> None:
+        self._reader, self._options, self._clock, self._stop = reader, options, clock, stop
+        self._batches: queue.Queue[list[PreparedFrame] | None] = queue.Queue()
+        self._idle = threading.Event()
+        self._room = threading.Semaphore(1)
+        self._closed = False
+        self._backoff = Backoff()
+        self._next_claim_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._failure: BaseException | None = None
+        self.stale = 0
+        self.buried = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed = True
+        self._idle.set()
+        self._room.release()
+        self._thread.join()
+
+    def next_batch(self) -> list[PreparedFrame] | None:
+        """Wait for the next batch; None once `stop` is set and all that was taken was yielded.
+
+        Raises whatever ended the thread that takes.
+        """
+        if self._batches.empty():
+            self._idle.set()
+        batch = self._batches.get()
+        if batch is None and self._failure is not None:
+            raise self._failure
+        self._idle.clear()
+        self._room.release()
+        return batch
+
+    def _run(self) -> None:
+        try:
+            while not self._ends():
+                self._room.acquire()
+                batch = self._take_batch()
+                if batch:
+                    self._batches.put(batch)
+        except Exception as failure:
+            self._failure = failure  # for the thread that waits for batches
+        finally:
+            self._batches.put(None)
+
+    def _ends(self) -> bool:
+        return self._closed or self._stop.is_set()
+
+    def _take_batch(self) -> list[PreparedFrame]:
+        """Take until there is a batch or it is time to end."""
+        while not self._ends():
+            try:
+                prepared = [frame for d in self._take() if (frame := self._prepare(d)) is not None]
+            except (BusUnavailableError, BusFullError) as error:
+                self._bear(error)
+                continue
+            self._backoff.failures = 0
+            if prepared:
+                return prepared
+        return []
+
+    def _take(self) -> list[FrameDelivery]:
+        claimed = self._claim_abandoned()
+        if claimed:
+            return claimed
+        taken = self._reader.take(self._options.batch_size, 0)
+        if taken or not self._idle.wait(BLOCK_S) or self._ends():
+            return taken
+        return self._reader.take(self._options.batch_size, BLOCK_S)
+
+    def _claim_abandoned(self) -> list[FrameDelivery]:
+        """Now and then, take over what a dead or stuck worker left."""
+        if time.monotonic() < self._next_claim_s:
+            return []
+        claimed = self._reader.claim_idle(self._options.min_idle_s, self._options.batch_size)
+        if claimed:
+            _log.info("took over %d frames that another worker left", len(claimed))
+        else:
+            self._next_claim_s = time.monotonic() + self._options.min_idle_s / 4
+        return claimed
+
+    def _prepare(self, delivery: FrameDelivery) -> PreparedFrame | None:
+        """Decode a frame, or leave a tombstone in its place and return None."""
+        message = delivery.message
+        if delivery.deliveries > self._options.max_deliveries:
+            detail = f"handed out {delivery.deliveries} times and never finished"
+            self.buried += self._reader.bury(delivery, "poison", detail)
+            _log.warning("frame %s is buried: %s", message.id, detail)
+            return None
+        if is_stale(message.info, self._clock.now_ms()):
+            self.stale += self._reader.skip(delivery, "stale")
+            return None
+        try:
+            return PreparedFrame(delivery, pad_to_stride(decode_picture(message.picture)))
+        except DecodeError as error:
+            self.buried += self._reader.bury(delivery, "decode", str(error))
+            _log.warning("frame %s is buried: %s", message.id, error)
+            return None
+
+    def _bear(self, error: Exception) -> None:
+        if self._backoff.failures == 0:
+            _log.warning("waits for the server: %s", error)
+        self._stop.wait(self._backoff.next_s())
+
+
+class ServerClock:
+    """The server's clock, asked now and then, so that machines' clocks need not agree."""
+
+    ASK_EVERY_S: Final = 10.0
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._ahead_ms = 0.0
+        self._asked_s = float("-inf")
+
+    def now_ms(self) -> float:
+        """Return Unix milliseconds by the server's clock, as far as it is known."""
+        if time.monotonic() - self._asked_s > self.ASK_EVERY_S:
+            self._asked_s = time.monotonic()
+            with suppress(BusUnavailableError):  # then what was known before still serves
+                self._ahead_ms = self._bus.server_time_ms() - time.time() * 1000
+        return time.time() * 1000 + self._ahead_ms

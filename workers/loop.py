@@ -1,0 +1,186 @@
+"""One inference worker: frames from the bus through the network, maps back to the bus.
+
+Whoever hands a frame's maps in first wins, so a worker may die, stop or be slow at any point: its
+frames are taken over by others after `min_idle_s`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ghostpose.bus import Bus, FrameReader
+from ghostpose.bus.backoff import Backoff
+from ghostpose.bus.heartbeats import Heartbeats, worker_name
+from ghostpose.errors import BusFullError, BusUnavailableError, EngineError
+from workers.batching import by_size, in_batches
+from workers.engines import create_engine
+from workers.intake import Intake, ServerClock
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from ghostpose.types import Maps
+    from workers.batching import PreparedFrame
+    from workers.engines import Engine
+    from workers.options import WorkerOptions
+
+PROBE_SIDE_PX: Final = 64
+"""Size of the picture that tells a broken engine from a bad frame."""
+
+STOP_GRACE_S: Final = 3.0
+"""How long a worker that is to stop still tries to hand in what it holds."""
+
+_log = logging.getLogger("workers.Worker")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a worker has done so far; shown in its heartbeat."""
+
+    frames: int = 0
+    batches: int = 0
+    lost_races: int = 0
+    inference_s: float = 0.0
+    started_s: float = 0.0
+
+    def as_load(self) -> dict[str, float]:
+        """Return the numbers by name: totals, and means per second, batch and frame."""
+        return {
+            "frames": self.frames,
+            "lost_races": self.lost_races,
+            "fps": self.frames / max(time.monotonic() - self.started_s, 1e-3),
+            "batch_mean": self.frames / max(self.batches, 1),
+            "inference_ms": 1000 * self.inference_s / max(self.frames, 1),
+        }
+
+
+def run_inference(
+    bus_url: str, options: WorkerOptions, stop: threading.Event, *, worker: str | None = None
+) -> Counts:
+    """Work until `stop` is set, then finish what was taken, and return what was done.
+
+    Raises:
+        BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
+        EngineError, WeightsError: the engine can't be made, or broke while working.
+    """
+    name = worker or worker_name("infer")
+    with Bus.connect(bus_url) as bus:
+        engine = create_engine(
+            options.engine,
+            weights=options.weights,
+            device=options.device,
+            precision=options.precision,
+            threads=options.threads,
+            batch=options.batch_size,
+            deterministic=options.deterministic,
+        )
+        _log.info("worker %s: %s on %s in %s", name, engine.name, engine.device, engine.precision)
+        return Worker(bus, name, engine, options, stop).run()
+
+
+class Worker:
+    """Runs one engine. The intake's thread takes and decodes; this one infers and hands in."""
+
+    def __init__(
+        self, bus: Bus, name: str, engine: Engine, options: WorkerOptions, stop: threading.Event
+    ) -> None:
+        self._bus, self._name, self._engine = bus, name, engine
+        self._options, self._stop = options, stop
+        # A reader belongs to one thread; both speak for the same worker.
+        self._outlet = FrameReader(bus, name)
+        self._clock = ServerClock(bus)
+        self._counts = Counts(started_s=time.monotonic())
+
+    def run(self) -> Counts:
+        """See `run_inference`."""
+        inlet = FrameReader(self._bus, self._name)
+        with (
+            Heartbeats(self._bus, "inference", self._name, self._counts.as_load),
+            Intake(inlet, self._options, self._clock, self._stop) as intake,
+        ):
+            while (batch := intake.next_batch()) is not None:
+                for same_size in by_size(batch):
+                    for frames in in_batches(same_size, self._options.batch_size):
+                        self._process(frames)
+        self._leave()
+        return self._counts
+
+    def _process(self, frames: Sequence[PreparedFrame]) -> None:
+        started_ms, started_s = self._clock.now_ms(), time.perf_counter()
+        maps = self._infer(frames)
+        elapsed_s = time.perf_counter() - started_s
+        self._counts.batches += 1
+        self._counts.inference_s += elapsed_s
+        for frame, its_maps in zip(frames, maps, strict=True):
+            if its_maps is not None:
+                self._hand_in(frame, its_maps, started_ms, elapsed_s * 1000)
+
+    def _infer(self, frames: Sequence[PreparedFrame]) -> Sequence[Maps | None]:
+        """Return each frame's maps; None for a frame that the network fails on, now buried."""
+        try:
+            return self._engine.infer([frame.image_hw3 for frame in frames])
+        except Exception as error:
+            _log.warning("the network failed on %d frames: %s", len(frames), error)
+            self._check_engine(error)
+        return [self._infer_alone(frame) for frame in frames]
+
+    def _infer_alone(self, frame: PreparedFrame) -> Maps | None:
+        try:
+            return self._engine.infer([frame.image_hw3])[0]
+        except Exception as error:
+            self._check_engine(error)
+            frame_id = frame.delivery.message.id
+            _log.warning("frame %s is buried: the network fails on it: %s", frame_id, error)
+            self._outlet.bury(frame.delivery, "poison", f"the network fails on it: {error}")
+            return None
+
+    def _check_engine(self, cause: Exception) -> None:
+        """Tell an engine that is broken from one that was given a bad frame.
+
+        Raises:
+            EngineError: it fails on a plain grey picture too; the frames are left to others.
+        """
+        try:
+            self._engine.warm_up(PROBE_SIDE_PX, PROBE_SIDE_PX)
+        except Exception as error:
+            raise EngineError(
+                f"engine {self._engine.name} on {self._engine.device} no longer works: {error}"
+            ) from cause
+
+    def _hand_in(
+        self, frame: PreparedFrame, maps: Maps, started_ms: float, inference_ms: float
+    ) -> None:
+        """Publish a frame's maps; a server that is away or full is waited for."""
+        wait_ms = max(0.0, started_ms - frame.delivery.message.published_ms)
+        backoff, stopping_since_s = Backoff(), None
+        while True:
+            try:
+                was_first = self._outlet.finish(
+                    frame.delivery,
+                    maps,
+                    codec=self._options.maps,
+                    wait_ms=wait_ms,
+                    inference_ms=inference_ms,
+                )
+            except (BusUnavailableError, BusFullError) as error:
+                if backoff.failures == 0:
+                    _log.warning("waits to hand maps in: %s", error)
+                if self._stop.wait(backoff.next_s()):
+                    stopping_since_s = stopping_since_s or time.monotonic()
+                    if time.monotonic() - stopping_since_s > STOP_GRACE_S:
+                        return  # the frame stays claimable by other workers
+                    time.sleep(0.1)
+                continue
+            self._counts.frames += was_first
+            self._counts.lost_races += not was_first
+            return
+
+    def _leave(self) -> None:
+        try:
+            self._outlet.close()
+        except (BusUnavailableError, BusFullError) as error:
+            _log.warning("worker %s could not leave its groups: %s", self._name, error)
