@@ -1,0 +1,1 @@
+"""How well weights find people."""
