@@ -1,8 +1,7 @@
-"""Tells how a run goes: averages over the last steps, as log lines or for a progress bar."""
+"""Tells how a run goes: averages over the last steps, for a progress bar and TensorBoard."""
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from training.trainer import StepReport
-
-_log = logging.getLogger("reporting.Averages")
 
 _SMOOTHING: Final = 0.98
 """Share of the old average that a step leaves."""
@@ -50,7 +47,7 @@ class AverageReporter:
     this process started.
     """
 
-    def __init__(self, every_steps: int, pass_on: Callable[[Averages], None]) -> None:
+    def __init__(self, every_steps: int, *pass_on: Callable[[Averages], None]) -> None:
         self._every, self._pass_on = every_steps, pass_on
         self._means: dict[str, float] = {}
         self._seen = 0
@@ -70,7 +67,9 @@ class AverageReporter:
         self._mix("neck", float(neck.detach()) if neck is not None else 0.0)
         self._mix("gradient_norm", report.gradient_norm)
         if self._seen == 1 or (report.step + 1) % self._every == 0:
-            self._pass_on(self._averages(report))
+            averages = self._averages(report)
+            for receiver in self._pass_on:
+                receiver(averages)
 
     def _mix(self, name: str, value: float) -> None:
         keep = min(_SMOOTHING, 1 - 1 / self._seen)
@@ -88,8 +87,3 @@ class AverageReporter:
             damaged=report.damaged,
             **self._means,
         )
-
-
-def log_averages(averages: Averages) -> None:
-    """Write averages to the log."""
-    _log.info("%s", averages)
