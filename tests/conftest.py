@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from roles import Pipeline
+
     from ghostpose.bus import Bus, EmbeddedServer
 
 
@@ -38,3 +40,11 @@ def bus(server: EmbeddedServer) -> Iterator[Bus]:
 
     with Bus.connect(server.url, partitions=4) as connected:
         yield connected
+
+
+@pytest.fixture
+def pipeline(bus: Bus) -> Pipeline:
+    """Return all roles of the bus for the camera `lobby`, with a credit of 4."""
+    from roles import make_pipeline
+
+    return make_pipeline(bus, "lobby")

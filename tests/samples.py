@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -88,3 +91,8 @@ def _changed(valid: bytes, changes: list[tuple[int, int]]) -> bytes:
     for position, value in changes:
         data[position] = value
     return bytes(data)
+
+
+def message_of(entry: tuple[bytes, dict[bytes, bytes]]) -> dict[str, Any]:
+    """Return the JSON of an entry of a poses or events stream."""
+    return json.loads(entry[1][b"d"])

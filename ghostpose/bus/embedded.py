@@ -6,10 +6,12 @@ import ctypes
 import importlib.util
 import logging
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -38,8 +40,7 @@ _log = logging.getLogger(f"{__name__}.EmbeddedServer")
 class EmbeddedServer:
     """A Valkey server on a unix socket in a private directory, with `maxmemory`, no eviction.
 
-    It stops with its process, also when that is killed. Start it from a thread that lives as long
-    as the run (the main one): Linux ties it to that thread.
+    It stops with its process, also when that is killed.
 
     Args:
         maxmemory_mb: what all data may take; beyond, publishing meets BusFullError.
@@ -82,21 +83,13 @@ class EmbeddedServer:
         """
         if self._process is not None:
             raise InvalidValueError("embedded server: it is started already")
-        binary = _find_binary()
-        if self._data_directory is not None:
-            self._data_directory.mkdir(parents=True, exist_ok=True)
+        command = [str(_find_binary()), *self._options()]
         try:
-            self._process = subprocess.Popen(
-                [str(binary), *self._options()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                # Its own session: Ctrl-C reaches the roles, which drain before the server stops.
-                start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),
-            )
+            if self._data_directory is not None:
+                self._data_directory.mkdir(parents=True, exist_ok=True)
+            self._process = _start_kept(command)
         except OSError as cause:
-            raise BusUnavailableError(f"The embedded server can't be started: {cause}") from cause
+            raise BusUnavailableError(f"The embedded server can't be started: {cause}.") from cause
         self._wait_until_ready()
         _log.debug("server %d is ready at %s", self.pid, self.url)
 
@@ -202,6 +195,37 @@ def _find_binary() -> Path:
             f"The embedded server doesn't exist for {platform}: give the address of a Redis server."
         )
     return binary
+
+
+def _start_kept(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process that is told when this one dies, however.
+
+    Linux ties that to the thread that starts it, so it is one that lives as long as the process.
+    """
+    started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
+
+    def keep() -> None:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                # Its own session: Ctrl-C reaches the roles, which drain before the server stops.
+                start_new_session=True,
+                preexec_fn=_die_with_parent(os.getpid()),
+            )
+        except OSError as error:
+            started.put(error)
+        else:
+            started.put(process)
+            process.wait()
+
+    threading.Thread(target=keep, name="embedded-server", daemon=True).start()
+    process = started.get()
+    if isinstance(process, OSError):
+        raise process
+    return process
 
 
 def _die_with_parent(parent: int) -> Callable[[], None]:

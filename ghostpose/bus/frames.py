@@ -78,10 +78,9 @@ class FrameReader:
             left_s = deadline - time.monotonic()
             if taken or left_s <= 0:
                 return taken
-            # More than one stream may have frames by now: the rest is for the next call.
-            came = self._wait(left_s)
-            self._surplus += came[count:]
-            if came or not self._bus.is_cluster:
+            if came := self._wait(count, left_s):
+                # More than one stream may have had frames by then: the rest is for the next call.
+                self._surplus += came[count:]
                 return came[:count]
 
     def claim_idle(self, min_idle_s: float, count: int) -> list[FrameDelivery]:
@@ -142,7 +141,7 @@ class FrameReader:
         for streams in self._groups:
             self._bus.run(Step.LEAVE, streams, (INFERENCE_GROUP, self._worker))
 
-    def _take_now(self, count: int) -> list[FrameDelivery]:
+    def _take_now(self, count: int, *, make_groups: bool = False) -> list[FrameDelivery]:
         taken, self._surplus = self._surplus[:count], self._surplus[count:]
         self._turn += 1
         for index in range(len(self._groups)):
@@ -150,12 +149,12 @@ class FrameReader:
                 break
             # Each call begins with another partition, so that on a cluster none comes last always.
             streams = self._groups[(self._turn + index) % len(self._groups)]
-            arguments = (INFERENCE_GROUP, self._worker, count - len(taken))
+            arguments = (INFERENCE_GROUP, self._worker, count - len(taken), int(make_groups))
             for number, entries in self._bus.run(Step.TAKE, streams, arguments):
                 taken += self._decoded(streams[number - 1], from_script(entries))
         return taken
 
-    def _wait(self, left_s: float) -> list[FrameDelivery]:
+    def _wait(self, count: int, left_s: float) -> list[FrameDelivery]:
         streams = self._groups[self._turn % len(self._groups)]
         wait_s = min(left_s, CLUSTER_POLL_S) if self._bus.is_cluster else left_s
         waiting: Any = dict.fromkeys(streams, ">")
@@ -171,7 +170,8 @@ class FrameReader:
             except redis.ResponseError as error:
                 if not is_group_lost(error):
                     raise
-                return []  # The next `take` step makes the groups again.
+                # At the first wait of all, and after the server lost its memory.
+                return self._take_now(count, make_groups=True)
         came = []
         for stream, entry in from_read(reply):
             came += self._decoded(stream, [entry])

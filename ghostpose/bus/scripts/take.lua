@@ -1,31 +1,40 @@
 #!lua flags=allow-oom
 -- take: hand the oldest waiting frames of some partitions to a worker.
 --
--- KEYS[i]  frames  stream  of a partition, with the group; the group is made if it is missing
---                          (from the stream's begin: what is in the stream isn't finished)
+-- KEYS[i]  frames  stream  of a partition, with the group; if entries wait and the group is
+--                          missing, it is made (from the stream's begin: nothing in the stream is
+--                          finished)
 -- ARGV[1]  group
 -- ARGV[2]  consumer: the worker
 -- ARGV[3]  most entries to hand out
+-- ARGV[4]  1: make missing groups of empty streams too
 -- Reply: {{i, {entries of KEYS[i]}}, ...}, oldest first
 
-local function head(key)
-  -- Return the id of the oldest entry that was never handed out, or nil.
-  local groups = redis.pcall('XINFO', 'GROUPS', key)
-  local delivered
-  for _, group in ipairs(groups) do
+local function delivered(key)
+  -- Return the last id that was handed out, or nil if there is no such group.
+  for _, group in ipairs(redis.pcall('XINFO', 'GROUPS', key)) do
     local fields = {}
     for f = 1, #group, 2 do
       fields[group[f]] = group[f + 1]
     end
     if fields.name == ARGV[1] then
-      delivered = fields['last-delivered-id']
+      return fields['last-delivered-id']
     end
   end
-  if not delivered then
-    redis.call('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
-    delivered = '0-0'
+end
+
+local function head(key)
+  -- Return the id of the oldest entry that was never handed out, or nil.
+  -- Most streams are empty most of the time: that is asked first, because it is cheap.
+  if ARGV[4] ~= '1' and redis.call('XLEN', key) == 0 then
+    return nil
   end
-  local first = redis.call('XRANGE', key, '(' .. delivered, '+', 'COUNT', 1)[1]
+  local last = delivered(key)
+  if not last then
+    redis.call('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
+    last = '0-0'
+  end
+  local first = redis.call('XRANGE', key, '(' .. last, '+', 'COUNT', 1)[1]
   return first and first[1]
 end
 

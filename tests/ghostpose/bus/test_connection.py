@@ -1,0 +1,158 @@
+"""Connecting, the deployment's tables, and its errors in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ghostpose.bus import Bus, CameraEntry, Heartbeat
+from ghostpose.codec.registry import encode_heartbeat
+from ghostpose.errors import (
+    BusError,
+    BusUnavailableError,
+    InvalidValueError,
+    ProtocolVersionError,
+)
+from ghostpose.server import without_password
+
+BEAT = Heartbeat("host-7", "infer", "0.1.0", "host", 7, {"fps": 9.5})
+
+
+def test_the_first_to_connect_fixes_the_number_of_partitions(server) -> None:
+    with Bus.connect(server.url) as first, Bus.connect(server.url, partitions=5) as second:
+        assert (first.partitions, second.partitions) == (16, 16)
+        assert second.keys.frames(3) == "{gp:3}:frames"
+
+
+@pytest.mark.parametrize("partitions", [0, 1025])
+def test_an_impossible_number_of_partitions_is_refused(server, partitions: int) -> None:
+    with pytest.raises(InvalidValueError, match=r"1\.\.1024"):
+        Bus.connect(server.url, partitions=partitions)
+
+
+def test_a_deployment_of_another_major_version_is_refused(server, bus) -> None:
+    bus.client.hset("ghostpose:meta", "protocol", "2.3")
+    with pytest.raises(ProtocolVersionError, match=r"'2\.3'.* 1\.x"):
+        Bus.connect(server.url)
+
+
+def test_a_deployment_of_a_newer_minor_version_is_joined(server, bus) -> None:
+    bus.client.hset("ghostpose:meta", "protocol", "1.9")
+    Bus.connect(server.url).close()
+
+
+@pytest.mark.parametrize("count", ["", "many", "0", "99999999999999999999"])
+def test_a_deployment_with_impossible_meta_data_is_refused(server, bus, count: str) -> None:
+    bus.client.hset("ghostpose:meta", "partitions", count)
+    with pytest.raises(BusError, match="partitions"):
+        Bus.connect(server.url)
+
+
+def test_no_server_at_the_address_is_one_sentence_without_the_password() -> None:
+    with pytest.raises(BusUnavailableError) as caught:
+        Bus.connect("redis://user:secret@127.0.0.1:1/0", timeout_s=0.2)
+    text = str(caught.value)
+    assert "No Redis server answers at redis://***@127.0.0.1:1/0" in text
+    assert "secret" not in text
+    assert "\n" not in text
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "lobby", ""])
+def test_what_is_no_address_is_told_so(url: str) -> None:
+    with pytest.raises(BusUnavailableError, match="is no address of a Redis server"):
+        Bus.connect(url, timeout_s=0.2)
+
+
+def test_a_wrong_password_is_told_from_a_missing_server(server, bus) -> None:
+    bus.client.config_set("requirepass", "right")
+    try:
+        with pytest.raises(BusUnavailableError, match="refuses these credentials"):
+            Bus.connect(server.url.replace("unix://", "unix://:wrong@"), timeout_s=0.2)
+    finally:
+        bus.client.config_set("requirepass", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:1/0", "redis://h:1/0"),
+        ("redis://u:p@h:1/0", "redis://***@h:1/0"),
+        ("unix://u:p@/tmp/x", "unix://***@/tmp/x"),
+        ("rediss://:p%40@h?x=1", "rediss://***@h?x=1"),
+    ],
+)
+def test_passwords_are_left_out_of_addresses(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+def test_a_registered_camera_is_found_with_its_streams(bus) -> None:
+    bus.register_camera("lobby", policy="latest", credit=2)
+    partition = bus.keys.partition_of("lobby")
+    assert bus.cameras() == {
+        "lobby": CameraEntry(
+            partition,
+            f"{{gp:{partition}}}:poses:lobby",
+            f"{{gp:{partition}}}:events:lobby",
+            "latest",
+        )
+    }
+
+
+def test_registering_again_changes_policy_and_credit_and_nothing_else(pipeline) -> None:
+    pipeline.publish(2)
+    pipeline.bus.register_camera("lobby", policy="latest", credit=9)
+    assert pipeline.bus.cameras()["lobby"].policy == "latest"
+    assert pipeline.bus.counters("lobby").in_flight == 2
+    assert pipeline.publish()[0].seq == 2
+
+
+@pytest.mark.parametrize(("camera", "credit"), [("no name", 4), ("", 4), ("lobby", 0)])
+def test_impossible_cameras_are_refused(bus, camera: str, credit: int) -> None:
+    with pytest.raises(InvalidValueError):
+        bus.register_camera(camera, policy="latest", credit=credit)
+
+
+def test_a_damaged_row_of_a_camera_is_passed_over(bus) -> None:
+    bus.register_camera("lobby", policy="latest", credit=2)
+    bus.client.hset("ghostpose:cameras", "broken", "{")
+    bus.client.hset("ghostpose:cameras", "../../etc", b"\xff")
+    assert list(bus.cameras()) == ["lobby"]
+
+
+def test_a_deployment_that_was_created_again_with_other_partitions_is_noticed(bus) -> None:
+    bus.client.flushall()
+    bus.client.hset("ghostpose:meta", mapping={"partitions": 7, "protocol": "1.0"})
+    with pytest.raises(BusError, match="7 partitions instead of 4"):
+        bus.register_camera("lobby", policy="latest", credit=2)
+
+
+def test_registering_creates_a_lost_deployment_again(server, bus) -> None:
+    bus.client.flushall()
+    bus.register_camera("lobby", policy="latest", credit=2)
+    with Bus.connect(server.url, partitions=9) as other:
+        assert other.partitions == 4
+
+
+def test_a_heartbeat_is_listed_by_the_servers_clock(bus) -> None:
+    bus.heartbeat(BEAT)
+    (listed,) = bus.workers()
+    assert listed == replace(BEAT, at=listed.at)
+    assert abs(listed.at - bus.server_time_ms() / 1000) < 5
+    bus.forget_worker("host-7")
+    assert bus.workers() == []
+
+
+def test_the_silent_and_the_damaged_are_left_out_and_removed(bus) -> None:
+    bus.heartbeat(BEAT)
+    old = replace(BEAT, at=bus.server_time_ms() / 1000 - 60)
+    bus.client.hset("ghostpose:workers", "old", encode_heartbeat(old))
+    bus.client.hset("ghostpose:workers", b"\xff", b"{}")
+    assert [beat.worker for beat in bus.workers()] == ["host-7"]
+    assert bus.client.hlen("ghostpose:workers") == 1
+
+
+def test_a_camera_nobody_registered_has_counted_nothing(bus) -> None:
+    counters = bus.counters("nobody")
+    assert (counters.published, counters.poses, counters.gaps, counters.dead) == (0, 0, 0, 0)
