@@ -80,13 +80,17 @@ def _grow(
 
 
 def correct(
-    tracks: Tracks, offset_n2: Floats, certainty_n: Floats, options: TrackerOptions
+    tracks: Tracks,
+    offset_n2: Floats,
+    certainty_n: Floats,
+    options: TrackerOptions,
 ) -> Tracks:
     """Fold in where matched bodies were seen: `offset_n2` pixels from where they were expected.
 
     `certainty_n` is the sum of the anchor weights behind each offset (see `body_offsets`).
     """
-    noise_n = np.float32(options.measurement**2) * (1 + 1 / np.maximum(certainty_n, 0.1))
+    doubt_n = 1 + np.float32(options.few_points) / np.maximum(certainty_n, np.float32(0.1)) ** 2
+    noise_n = np.float32(options.measurement**2) * doubt_n
     pp, pv, vv = tracks.covariance_n3.T
     gain_p, gain_v = pp / (pp + noise_n), pv / (pp + noise_n)
     covariance = np.stack([(1 - gain_p) * pp, (1 - gain_p) * pv, vv - gain_v * pv], axis=1)

@@ -16,14 +16,23 @@ class TrackerOptions:
     far away people are bends anything.
     """
 
-    confident_score: float = 0.45
-    """A person with at least this score takes part in the first round of association."""
+    confident_score: float = 0.20
+    """A person with at least this score takes part in the first round of association.
+
+    A weaker one can continue a track but not begin one: a bone or two are no person.
+    """
 
     birth_score: float = 0.40
     """An unmatched person with at least this score is a new track, reported at once.
 
     A weaker one is remembered and reported from its second sighting on: single ghosts never show.
     """
+
+    fresh_s: float = 1.0
+    """Weak people are matched with tracks that were seen within this time, seconds."""
+
+    weak_affinity: float = 0.3
+    """As `min_affinity`, for weak people."""
 
     tentative_s: float = 0.6
     """How long a weak first sighting waits for its second."""
@@ -43,7 +52,7 @@ class TrackerOptions:
     limb_swing: float = 3.0
     """How much wider OKS gets per second since a key point was seen: limbs swing meanwhile."""
 
-    acceleration: float = 0.5
+    acceleration: float = 0.35
     """Spread of the velocity after one second, body heights / s^1.5."""
 
     start_speed: float = 1.0
@@ -51,6 +60,9 @@ class TrackerOptions:
 
     measurement: float = 0.03
     """Spread of a body's measured position, body heights."""
+
+    few_points: float = 4.0
+    """How much more a body's position is doubted when few of its key points are seen."""
 
     velocity_decay_s: float = 3.0
     """People out of sight slow down: the time in which a predicted velocity falls to 1 / e."""

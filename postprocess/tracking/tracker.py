@@ -95,7 +95,7 @@ def step(
     tracks = predict(state.tracks.rows(absent_n <= options.max_lost_s), dt_s, options)
     seen = Sightings.of(people)
     # Who is whom? Confident people first, then weak ones, then people who may have come back.
-    row, person = _associate(tracks, seen, state.media_time, options)
+    row, person = _associate(tracks, seen, media_time, options)
     # Matched tracks learn: where the body went, then each key point's own movement, smoothed.
     matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], dt_s, options)
     matched = _grow_up(matched, seen.height_p[person], media_time, dt_s, options)
@@ -103,6 +103,7 @@ def step(
     matched, next_number = _number(matched, state.next_number)
     # Unmatched people are born, with a number at once if they are plainly there.
     others = _rest(person, len(seen))
+    others = others[seen.score_p[others] >= options.confident_score]
     born, next_number = _births(seen, others, media_time, next_number, options)
     # Unmatched tracks stay; those still tentative for a moment only.
     lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, options)
@@ -116,17 +117,21 @@ def _elapsed_s(before: float, now: float) -> float:
 
 
 def _associate(
-    tracks: Tracks, seen: Sightings, last_time: float, options: TrackerOptions
+    tracks: Tracks, seen: Sightings, media_time: float, options: TrackerOptions
 ) -> tuple[Indices, Indices]:
     expected_np, possible_np = affinities(tracks, seen, options)
     sure_p = (seen.score_p >= options.confident_score)[None, :]
-    recent_n = (tracks.seen_at_n >= last_time)[:, None]
+    real_n = (tracks.number_n > 0)[:, None]
+    fresh_n = (media_time - tracks.seen_at_n <= options.fresh_s)[:, None]
+    least, most = options.min_affinity, options.weak_affinity
     rounds = (
-        np.where(sure_p, expected_np, np.float32(0)),
-        np.where(recent_n, expected_np, np.float32(0)),
-        np.where(sure_p, possible_np, np.float32(0)),
+        real_n & sure_p & (expected_np >= least),
+        real_n & fresh_n & ~sure_p & (expected_np >= most),
+        real_n & sure_p & (possible_np >= least),
+        ~real_n & sure_p & (expected_np >= least),
     )
-    return match_rounds(rounds, options.min_affinity)
+    kinds = (expected_np, expected_np, possible_np, expected_np)
+    return match_rounds(np.where(r, k, np.float32(0)) for r, k in zip(rounds, kinds, strict=True))
 
 
 def _rest(taken: Indices, count: int) -> Indices:

@@ -89,18 +89,26 @@ def test_a_confident_newcomer_has_an_id_at_first_sight():
 
 
 def test_a_weak_newcomer_is_reported_when_seen_again_and_takes_no_number_before():
-    tracker, weak = Tracker("yard"), standing(score=0.2)
+    tracker, weak = Tracker("yard"), standing(score=0.3)
     assert tracker.update([weak], 0.0) == ()
     assert numbers(tracker.update([standing(400), weak], 0.1)) == ["yard-2", "yard-1"]
 
 
 def test_a_single_weak_sighting_leaves_no_trace():
     tracker = Tracker("yard")
-    assert tracker.update([standing(score=0.2)], 0.0) == ()
+    assert tracker.update([standing(score=0.3)], 0.0) == ()
     for k in range(1, 20):
         assert tracker.update([], k / 10) == ()
     assert numbers(tracker.update([standing(400)], 2.0)) == ["yard-1"]
-    assert tracker.update([standing(score=0.2), standing(400)], 2.1)[0].track == "yard-1"
+    assert tracker.update([standing(score=0.3), standing(400)], 2.1)[0].track == "yard-1"
+
+
+def test_a_bone_or_two_never_become_a_person_but_continue_one():
+    tracker, bones = Tracker("yard"), standing(score=0.1)
+    for k in range(10):
+        assert tracker.update([bones], k / 10) == ()
+    assert numbers(tracker.update([standing()], 1.0)) == ["yard-1"]
+    assert numbers(tracker.update([bones], 1.1)) == ["yard-1"]
 
 
 def test_a_weak_sighting_keeps_a_track_alive():

@@ -126,23 +126,23 @@ def test_a_swinging_ankle_lags_less_than_one_frame():
 
 def test_matching_maximises_the_sum_and_not_the_first_pair():
     affinity = np.array([[0.9, 0.8], [0.8, 0.0]], np.float32)
-    row, column = match(affinity, 0.2)
+    row, column = match(affinity)
     assert list(zip(row, column, strict=True)) == [(0, 1), (1, 0)]
 
 
-def test_pairs_under_the_floor_push_out_nobody():
-    affinity = np.array([[0.5, 0.19], [0.0, 0.0]], np.float32)
-    row, column = match(affinity, 0.2)
+def test_pairs_of_no_affinity_are_never_matched():
+    affinity = np.array([[0.5, 0.0], [0.0, 0.0]], np.float32)
+    row, column = match(affinity)
     assert list(zip(row, column, strict=True)) == [(0, 0)]
 
 
 def test_later_rounds_take_only_what_is_left():
     first = np.array([[0.5, 0.0], [0.0, 0.0]], np.float32)
     second = np.array([[0.9, 0.9], [0.9, 0.9]], np.float32)
-    row, column = match_rounds([first, second], 0.2)
+    row, column = match_rounds([first, second])
     assert list(zip(row, column, strict=True)) == [(0, 0), (1, 1)]
 
 
 def test_nobody_matches_nothing():
-    row, column = match(np.zeros((0, 3), np.float32), 0.2)
+    row, column = match(np.zeros((0, 3), np.float32))
     assert len(row) == len(column) == 0
