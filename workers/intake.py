@@ -6,7 +6,6 @@ import logging
 import queue
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from ghostpose.bus.backoff import Backoff
@@ -16,7 +15,8 @@ from workers.batching import PreparedFrame, is_stale
 from workers.engines.padding import pad_to_stride
 
 if TYPE_CHECKING:
-    from ghostpose.bus import Bus, FrameDelivery, FrameReader
+    from ghostpose.bus import FrameDelivery, FrameReader
+    from ghostpose.bus.clock import ServerClock
     from workers.options import WorkerOptions
 
 BLOCK_S: Final = 1.0
@@ -149,22 +149,3 @@ class Intake:
         if self._backoff.failures == 0:
             _log.warning("waits for the server: %s", error)
         self._stop.wait(self._backoff.next_s())
-
-
-class ServerClock:
-    """The server's clock, asked now and then, so that machines' clocks need not agree."""
-
-    ASK_EVERY_S: Final = 10.0
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._ahead_ms = 0.0
-        self._asked_s = float("-inf")
-
-    def now_ms(self) -> float:
-        """Return Unix milliseconds by the server's clock, as far as it is known."""
-        if time.monotonic() - self._asked_s > self.ASK_EVERY_S:
-            self._asked_s = time.monotonic()
-            with suppress(BusUnavailableError):  # then what was known before still serves
-                self._ahead_ms = self._bus.server_time_ms() - time.time() * 1000
-        return time.time() * 1000 + self._ahead_ms

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus, FrameReader
 from ghostpose.bus.backoff import Backoff
+from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import BusFullError, BusUnavailableError, EngineError
 from workers.batching import by_size, in_batches
 from workers.engines import create_engine
-from workers.intake import Intake, ServerClock
+from workers.intake import Intake
 
 if TYPE_CHECKING:
     import threading

@@ -1,0 +1,199 @@
+"""One post-processing worker: holds partitions, commits their cameras' poses in order.
+
+Everything it knows is on the server as of the last commit. After any trouble it forgets and reads
+again; a worker that was paused past its lease is refused by the commit step itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ghostpose.bus import Bus, MapsReader, PartitionLeases
+from ghostpose.bus.backoff import Backoff
+from ghostpose.bus.clock import ServerClock
+from ghostpose.bus.heartbeats import Heartbeats, worker_name
+from ghostpose.errors import BusError, BusFullError, BusUnavailableError, LeaseLostError
+from postprocess.grouping import warm_up
+from postprocess.lane import Counts, Lane
+from postprocess.options import PostprocessOptions
+from postprocess.partitions import plan_moves
+
+if TYPE_CHECKING:
+    import threading
+
+    from ghostpose.bus import Lease, MapsDelivery
+
+ROLE: Final = "postprocess"
+
+TAKE_COUNT: Final = 16
+"""Entries of each partition that one read takes at most."""
+
+BLOCK_S: Final = 0.25
+"""How long one wait for maps takes at most; also how late a stop is noticed."""
+
+TENDS_A_TTL: Final = 5
+"""How often leases are renewed within the time they last."""
+
+_log = logging.getLogger("postprocess.PostprocessWorker")
+
+
+@dataclass(slots=True)
+class Partition:
+    """A partition this worker holds, and the cameras it has seen there."""
+
+    lease: Lease
+    lanes: dict[str, Lane] = field(default_factory=dict)
+
+
+def run_postprocess(
+    bus_url: str,
+    stop: threading.Event,
+    options: PostprocessOptions | None = None,
+    *,
+    worker: str | None = None,
+) -> Counts:
+    """Work until `stop` is set, give the partitions back, and return what was done.
+
+    Raises:
+        BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
+    """
+    options = options or PostprocessOptions()
+    with Bus.connect(bus_url) as bus:
+        warm_up(options.grouping)
+        return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop).run()
+
+
+class PostprocessWorker:
+    """Takes its share of the partitions and commits what comes there."""
+
+    def __init__(
+        self, bus: Bus, name: str, options: PostprocessOptions, stop: threading.Event
+    ) -> None:
+        self._bus, self._name, self._options, self._stop = bus, name, options, stop
+        self._leases = PartitionLeases(bus, name, options.lease_ttl_s)
+        self._reader = MapsReader(bus)
+        self._clock = ServerClock(bus)
+        self._held: dict[int, Partition] = {}
+        self._counts = Counts()
+        self._tend_due_s = float("-inf")
+        self._backoff = Backoff()
+
+    def run(self) -> Counts:
+        """See `run_postprocess`."""
+        with Heartbeats(self._bus, ROLE, self._name, self._counts.as_load):
+            while not self._stop.is_set():
+                try:
+                    self._tend_if_due()
+                    self._work()
+                except (BusUnavailableError, BusFullError) as error:
+                    self._bear(error)
+                else:
+                    self._backoff.failures = 0
+            self._release_all()
+        return self._counts
+
+    def _work(self) -> None:
+        """Wait for entries, and commit those whose turn it is."""
+        if not self._held:
+            self._stop.wait(BLOCK_S)
+            return
+        leases = [partition.lease for partition in self._held.values()]
+        for delivery in self._reader.take(leases, TAKE_COUNT, BLOCK_S):
+            self._receive(delivery)
+
+    def _receive(self, delivery: MapsDelivery) -> None:
+        partition = self._held.get(delivery.partition)
+        if partition is None:
+            return  # lost meanwhile; its new owner reads this among the pending ones
+        camera = delivery.message.id.camera
+        if camera not in partition.lanes:
+            partition.lanes[camera] = self._new_lane(camera)
+        lane = partition.lanes[camera]
+        lane.add(delivery)
+        self._advance(delivery.partition, lane)
+
+    def _new_lane(self, camera: str) -> Lane:
+        return Lane(camera, self._reader, self._options, self._clock, self._counts)
+
+    def _advance(self, number: int, lane: Lane) -> None:
+        """Commit all of a camera whose turn has come."""
+        while lane.ready():
+            self._tend_if_due()  # a long backlog must not cost the lease
+            partition = self._held.get(number)
+            if partition is None:
+                return
+            try:
+                lane.commit_next(partition.lease)
+            except LeaseLostError as error:
+                self._drop(number, error)
+            except (BusUnavailableError, BusFullError):
+                raise
+            except BusError as error:
+                _log.warning("goes back to the last commit: %s", error)
+                lane.load()
+                return
+
+    def _tend_if_due(self) -> None:
+        """Renew the leases, and move towards a fair share of the partitions."""
+        if time.monotonic() < self._tend_due_s:
+            return
+        self._tend_due_s = time.monotonic() + self._options.lease_ttl_s / TENDS_A_TTL
+        for number, partition in list(self._held.items()):
+            try:
+                partition.lease = self._leases.renew(partition.lease)
+            except LeaseLostError as error:
+                self._drop(number, error)
+        moves = plan_moves(self._name, self._others(), self._holders(), self._bus.partitions)
+        for number in moves.release:
+            self._release(number)
+        for number in moves.take:
+            self._take_over(number)
+        self._counts.partitions = len(self._held)
+
+    def _holders(self) -> dict[int, str]:
+        """Return who holds which partition; one of ours that we forgot counts as free."""
+        holders = self._leases.holders()
+        return {p: who for p, who in holders.items() if who != self._name or p in self._held}
+
+    def _others(self) -> list[str]:
+        """Return the post-processing workers that have been heard of within a lease's time."""
+        oldest = self._clock.now_ms() / 1000 - self._options.lease_ttl_s
+        return [
+            beat.worker for beat in self._bus.workers() if beat.role == ROLE and beat.at >= oldest
+        ]
+
+    def _take_over(self, number: int) -> None:
+        lease = self._leases.take(number)
+        if lease is None:
+            return  # another was faster
+        self._held[number] = Partition(lease)
+        for delivery in self._reader.pending(lease):
+            self._receive(delivery)
+
+    def _release(self, number: int) -> None:
+        """Give a partition back; what came early stays pending for whoever takes it."""
+        partition = self._held.pop(number, None)
+        if partition is not None:
+            self._leases.release(partition.lease)
+
+    def _release_all(self) -> None:
+        try:
+            for number in list(self._held):
+                self._release(number)
+        except BusUnavailableError as error:
+            _log.warning("leases run out by themselves: %s", error)
+
+    def _drop(self, number: int, error: LeaseLostError) -> None:
+        _log.warning("drops partition %d: %s", number, error)
+        self._held.pop(number, None)
+
+    def _bear(self, error: Exception) -> None:
+        """Forget everything: what is true is on the server, once that answers again."""
+        if self._backoff.failures == 0:
+            _log.warning("waits for the server: %s", error)
+        self._held.clear()
+        self._tend_due_s = float("-inf")
+        self._stop.wait(self._backoff.next_s())
