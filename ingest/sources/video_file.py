@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from ghostpose.errors import SourceError
 from ghostpose.types import MAX_SIDE_PX
@@ -45,11 +45,16 @@ _LOG: Final = logging.getLogger("ingest.sources.VideoFile")
 
 @dataclass(frozen=True, slots=True)
 class VideoPicture:
-    """A decoded frame in the decoder's format. `quarter_turns` to the left make it upright."""
+    """A decoded frame in the decoder's format. `quarter_turns` to the left make it upright.
+
+    `reformatter` is shared by a source's pictures: making one costs more than using it. So only
+    one thread may ask for pixels.
+    """
 
     frame: av.VideoFrame
     media_time: float | None
     quarter_turns: int
+    reformatter: VideoReformatter
 
     @property
     def width(self) -> int:
@@ -71,7 +76,8 @@ class VideoPicture:
         if self.quarter_turns % 2:
             width, height = height, width
         shrinks = width <= self.frame.width and height <= self.frame.height
-        small = self.frame.reformat(
+        small = self.reformatter.reformat(
+            self.frame,
             width=width,
             height=height,
             format="bgr24",
@@ -109,6 +115,7 @@ class VideoFile:
         self._end_s, self._last_is_whole = 0.0, True
         if self._start_s > 0:
             self._seek()
+        self._reformatter = VideoReformatter()
         self._items = self._read()
         self._first: deque[Picture | Undecodable] = deque()
         self.info = self._describe(self._first_picture())
@@ -228,7 +235,7 @@ class VideoFile:
         time_s = None
         if frame.pts is not None and frame.time_base is not None:
             time_s = float((frame.pts - self._origin_pts) * frame.time_base)
-        return VideoPicture(frame, time_s, round(frame.rotation / 90) % 4)
+        return VideoPicture(frame, time_s, round(frame.rotation / 90) % 4, self._reformatter)
 
     def _missing_tail(self) -> str | None:
         """Say it if the container's header promised more than came."""
