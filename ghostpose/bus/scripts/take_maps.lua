@@ -4,12 +4,14 @@
 -- else entries would be handed to a former owner after the next one has read the pending ones.
 --
 -- KEYS[2i-1]  lease  hash    of a partition
--- KEYS[2i]    maps   stream  of that partition, with the group; made if it is missing
+-- KEYS[2i]    maps   stream  of that partition, with the group; made if entries are there and it
+--                            is missing
 -- ARGV[1]     group
 -- ARGV[2]     consumer
 -- ARGV[3]     most entries of each partition
 -- ARGV[3+i]   token of the lease of partition i
--- Reply: for each partition {{entries}, last id handed out} | {{}, ""}: the lease is lost
+-- Reply: for each partition {{entries}, last id handed out} | {{}, "0-0"}: the stream is empty
+--      | {{}, ""}: the lease is lost
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -26,22 +28,28 @@ local function last_delivered(key)
   end
 end
 
-local function take(key)
-  local reply = redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS',
-    key, '>')
-  if reply and reply.err then
-    redis.call('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
-    return take(key)
+local function take(lease_key, key, token)
+  -- Most streams are empty most of the time: that is asked first, because it is cheap.
+  if redis.call('XLEN', key) == 0 then
+    return {{}, '0-0'}
   end
+  local lease = redis.call('HMGET', lease_key, 'token', 'until')
+  if lease[1] ~= token or tonumber(lease[2]) <= now then
+    return {{}, ''}
+  end
+  local last = last_delivered(key)
+  if not last then
+    redis.call('XGROUP', 'CREATE', key, ARGV[1], '0', 'MKSTREAM')
+    last = '0-0'
+  end
+  local reply = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS',
+    key, '>')
   local entries = reply and reply[1][2] or {}
-  local last = entries[#entries]
-  return {entries, last and last[1] or last_delivered(key)}
+  return {entries, #entries > 0 and entries[#entries][1] or last}
 end
 
 local taken = {}
 for i = 1, #KEYS / 2 do
-  local lease = redis.call('HMGET', KEYS[2 * i - 1], 'token', 'until')
-  local held = lease[1] == ARGV[3 + i] and tonumber(lease[2]) > now
-  taken[i] = held and take(KEYS[2 * i]) or {{}, ''}
+  taken[i] = take(KEYS[2 * i - 1], KEYS[2 * i], ARGV[3 + i])
 end
 return taken
