@@ -1,0 +1,120 @@
+"""Opening the database: driver, pragmas, tables, and the check that they are of our version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, event, inspect, make_url, select
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    NoSuchModuleError,
+)
+
+from ghostpose.errors import StoreError
+from postprocess.store.schema import SCHEMA_VERSION, metadata, schema_info
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+_SQLITE_BUSY_MS: Final = 10_000
+"""How long one writer waits for another."""
+
+_MAKING_TABLES: Final = 0x67686F7374
+"""Name of the lock under which tables are made."""
+
+_DIALECTS: Final = ("sqlite", "postgresql")
+
+
+def open_database(address: str) -> Engine:
+    """Return an engine for an SQLAlchemy address, its tables made if there are none.
+
+    Raises:
+        StoreError: the address is none, its driver is missing, the file can't be opened, or the
+            database holds tables of another version.
+        DatabaseError: a database server doesn't answer (now).
+    """
+    url = _parse(address)
+    engine = _engine(url)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_immediate)
+    try:
+        with engine.begin() as connection:
+            _prepare(connection, str(url))
+    except DatabaseError as error:
+        engine.dispose()
+        if url.get_backend_name() != "sqlite":
+            raise
+        raise StoreError(
+            f"store: {url.database} can't be used as an SQLite database: {error.orig}"
+        ) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError as error:
+        raise StoreError(
+            "store: this is no database address; wanted one like sqlite:///poses.sqlite or"
+            " postgresql://user@host/name"
+        ) from error
+    if url.get_backend_name() not in _DIALECTS:
+        raise StoreError(
+            f"store: {url.drivername} databases are not supported; use {' or '.join(_DIALECTS)}"
+        )
+    if url.drivername == "postgresql":
+        return url.set(drivername="postgresql+pg8000")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise StoreError(
+            f"store: the driver of {url.drivername} is not installed:"
+            " pip install 'ghostpose[postgresql]'"
+        ) from error
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """WAL lets readers read while we write; NORMAL syncs at checkpoints.
+
+    A power cut may cost the last transactions, never the file; they are still in the streams.
+    """
+    connection.isolation_level = None  # transactions begin where we say, not where the driver does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Wait for other writers at the begin: a transaction that reads first could not later."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare(connection: Connection, name: str) -> None:
+    if connection.dialect.name == "postgresql":  # else two processes may make the tables at once
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})")
+    if inspect(connection).has_table(schema_info.name):
+        _check_version(connection, name)
+        return
+    metadata.create_all(connection)
+    connection.execute(schema_info.insert().values(id=1, version=SCHEMA_VERSION))
+
+
+def _check_version(connection: Connection, name: str) -> None:
+    version = connection.execute(select(schema_info.c.version)).scalar()
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"store: {name} holds tables of version {version}, this ghostpose needs version"
+            f" {SCHEMA_VERSION}: use the ghostpose that made them, or another database"
+        )

@@ -1,0 +1,152 @@
+"""The `store` consumer group on every camera's poses and events: each message at least once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+
+from ghostpose.codec.entries import StreamEntry, from_read
+from ghostpose.codec.poses import decode_event, decode_pose
+from ghostpose.errors import DecodeError
+from ghostpose.server import is_group_lost, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ghostpose.bus import Bus
+    from ghostpose.types import EventMessage, PoseMessage
+
+STORE_GROUP: Final = "store"
+
+DISCOVERY_S: Final = 1.0
+"""How often new cameras are looked for."""
+
+_log = logging.getLogger(f"{__name__}.GroupReader")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message lent to this worker until it is acknowledged; None: it could not be decoded."""
+
+    stream: str
+    entry_id: str
+    message: PoseMessage | EventMessage | None
+
+
+class GroupReader:
+    """Reads all cameras' messages in the name of one store worker. For one thread."""
+
+    def __init__(self, bus: Bus, worker: str) -> None:
+        self._bus, self._worker = bus, worker
+        self._events: dict[str, bool] = {}
+        self._together: list[tuple[str, ...]] = []
+        self._looked_at_s = -DISCOVERY_S
+        self._undecodable = 0
+
+    @property
+    def undecodable(self) -> int:
+        """Entries that could not be decoded and are left out of the database."""
+        return self._undecodable
+
+    def take(self, count: int) -> list[Delivery]:
+        """Return up to `count` new messages of each stream, oldest first; don't wait."""
+        self._discover()
+        taken: list[Delivery] = []
+        for streams in self._together:
+            taken += self._decoded(self._read(streams, ">", count))
+        return taken
+
+    def claim(self, min_idle_s: float, count: int) -> list[Delivery]:
+        """Take over up to `count` messages a stream that were lent for `min_idle_s`.
+
+        Those of workers that died, and this worker's own from before a restart.
+        """
+        self._discover()
+        claimed: list[Delivery] = []
+        for stream in self._events:
+            with translated(self._bus.address):
+                reply: Any = self._bus.client.xautoclaim(
+                    stream, STORE_GROUP, self._worker, round(min_idle_s * 1000), count=count
+                )
+            entries = (StreamEntry(entry_id.decode(), fields) for entry_id, fields in reply[1])
+            claimed += self._decoded((stream, entry) for entry in entries)
+        return claimed
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Say that these messages are in the database, or never will be."""
+        by_stream: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            by_stream.setdefault(delivery.stream, []).append(delivery.entry_id)
+        with translated(self._bus.address):
+            for stream, ids in by_stream.items():
+                self._bus.client.xack(stream, STORE_GROUP, *ids)
+
+    def waiting(self) -> int:
+        """Return how many messages are in the streams and not yet lent to any worker."""
+        total = 0
+        with translated(self._bus.address):
+            for stream in self._events:
+                groups: Any = self._bus.client.xinfo_groups(stream)
+                total += sum(g["lag"] or 0 for g in groups if g["name"] == STORE_GROUP.encode())
+        return total
+
+    def _discover(self) -> None:
+        """Look for new cameras, now and then, and make their groups, from the streams' begin."""
+        if time.monotonic() - self._looked_at_s < DISCOVERY_S:
+            return
+        cameras = self._bus.cameras()
+        is_events = {entry.poses_key: False for entry in cameras.values()}
+        is_events |= {entry.events_key: True for entry in cameras.values()}
+        self._make_groups(is_events.keys() - self._events.keys())
+        partitions: dict[int, list[str]] = {}
+        for entry in cameras.values():
+            partitions.setdefault(entry.partition, []).extend((entry.poses_key, entry.events_key))
+        self._events = is_events
+        self._together = [tuple(streams) for _, streams in sorted(partitions.items())]
+        self._looked_at_s = time.monotonic()
+
+    def _make_groups(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            with translated(self._bus.address):
+                try:
+                    self._bus.client.xgroup_create(stream, STORE_GROUP, id="0", mkstream=True)
+                except redis.ResponseError as error:
+                    if not str(error).startswith("BUSYGROUP"):
+                        raise
+
+    def _read(
+        self, streams: tuple[str, ...], after: str, count: int
+    ) -> Iterable[tuple[str, StreamEntry]]:
+        wanted: Any = dict.fromkeys(streams, after)
+        with translated(self._bus.address):
+            try:
+                reply = self._bus.client.xreadgroup(STORE_GROUP, self._worker, wanted, count=count)
+            except redis.ResponseError as error:
+                if not is_group_lost(error):
+                    raise
+                # The server lost its memory: from the begin again, rows are written once anyway.
+                self._make_groups(streams)
+                return ()
+        return from_read(reply)
+
+    def _decoded(self, entries: Iterable[tuple[str, StreamEntry]]) -> list[Delivery]:
+        return [
+            Delivery(stream, entry.id, self._decode(stream, entry)) for stream, entry in entries
+        ]
+
+    def _decode(self, stream: str, entry: StreamEntry) -> PoseMessage | EventMessage | None:
+        data = entry.fields.get(b"d") if entry.fields else None
+        if data is None:  # trimmed away while it was pending
+            self._undecodable += 1
+            _log.warning("entry %s of %s was trimmed before it was stored", entry.id, stream)
+            return None
+        try:
+            return decode_event(data) if self._events[stream] else decode_pose(data)
+        except DecodeError as error:
+            self._undecodable += 1
+            _log.warning("entry %s of %s is left out: %s", entry.id, stream, error)
+            return None

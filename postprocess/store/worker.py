@@ -1,0 +1,206 @@
+"""The store's worker: from the poses streams into the database, at least once, never losing one.
+
+A message is acknowledged after the transaction that holds it, so a crash anywhere only means that
+it is written again, to the same rows. While the database or the server is away, nothing is
+acknowledged: the streams hold what comes, and the worker catches up.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from ghostpose.bus import Bus
+from ghostpose.bus.heartbeats import Heartbeats, worker_name
+from ghostpose.errors import BusError, BusUnavailableError, InvalidValueError
+from ghostpose.types import EventMessage, PoseMessage
+from postprocess.store.database import open_database
+from postprocess.store.group_reader import Delivery, GroupReader
+from postprocess.store.writer import Batch, write_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Engine
+
+MESSAGES_A_STREAM: Final = 64
+"""Read at most so many of each stream for one transaction."""
+
+IDLE_S: Final = 0.2
+"""Between two looks when nothing is new: the store need not be quick, but cheap."""
+
+CLAIM_EVERY_S: Final = 10.0
+CLAIM_IDLE_S: Final = 30.0
+"""Messages lent to a worker for longer than this are taken over: it died, or it hangs."""
+
+PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits before trying again while the database is away; the last one repeats."""
+
+_log = logging.getLogger(f"{__name__}.StoreWorker")
+
+
+@dataclass(slots=True)
+class StoreReport:
+    """What a store worker did. `refused`: messages that could not be decoded or written."""
+
+    poses: int = 0
+    events: int = 0
+    refused: int = 0
+
+
+def run_store(
+    bus_url: str,
+    database: str,
+    *,
+    worker: str | None = None,
+    stop: threading.Event | None = None,
+) -> StoreReport:
+    """Store what all cameras produce until `stop`, SIGTERM or SIGINT.
+
+    Signals are handled when `stop` is None, which needs the main thread. On stopping, what the
+    streams hold at that moment is still stored.
+
+    Raises:
+        StoreError: the database can't be used; a server that doesn't answer is waited for.
+        BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
+    """
+    with Bus.connect(bus_url) as bus, _stopping(stop) as stopping:
+        engine = _wait_for_database(database, stopping)
+        if engine is None:
+            return StoreReport()
+        try:
+            return StoreWorker(bus, engine, worker or worker_name("store"), stopping).run()
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _stopping(stop: threading.Event | None) -> Iterator[threading.Event]:
+    if stop is not None:
+        yield stop
+        return
+    event = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    former = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
+    try:
+        yield event
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _wait_for_database(database: str, stop: threading.Event) -> Engine | None:
+    for attempt in _attempts():
+        try:
+            return open_database(database)
+        except SQLAlchemyError as error:
+            _log.warning("the database doesn't answer, trying again: %s", _first_line(error))
+            if stop.wait(_pause_s(attempt)):
+                return None
+    return None
+
+
+def _attempts() -> Iterator[int]:
+    attempt = 0
+    while True:
+        yield attempt
+        attempt += 1
+
+
+def _pause_s(attempt: int) -> float:
+    return PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+@dataclass(slots=True)
+class StoreWorker:
+    """One worker of the `store` group. See `run_store`."""
+
+    bus: Bus
+    engine: Engine
+    name: str
+    stop: threading.Event
+    report: StoreReport = field(default_factory=StoreReport)
+    _claimed_at_s: float = 0.0
+
+    def run(self) -> StoreReport:
+        """Work until stopped, then store what is left in the streams."""
+        reader = GroupReader(self.bus, self.name)
+        with Heartbeats(self.bus, "store", self.name, self._load):
+            while not self.stop.is_set():
+                if not self._turn(reader):
+                    self.stop.wait(IDLE_S)
+            while self._turn(reader):
+                pass
+        return self.report
+
+    def _load(self) -> dict[str, float]:
+        return {"poses": self.report.poses, "refused": self.report.refused}
+
+    def _turn(self, reader: GroupReader) -> bool:
+        """Store what is new; return whether there was any."""
+        try:
+            deliveries = self._take(reader)
+            if deliveries and self._write(deliveries):
+                reader.acknowledge(deliveries)
+                return True
+        except (BusUnavailableError, BusError) as error:
+            _log.warning("trying again: %s", error)
+        return False
+
+    def _take(self, reader: GroupReader) -> list[Delivery]:
+        if time.monotonic() - self._claimed_at_s >= CLAIM_EVERY_S:
+            self._claimed_at_s = time.monotonic()
+            claimed = reader.claim(CLAIM_IDLE_S, MESSAGES_A_STREAM)
+            if claimed:
+                return claimed
+        return reader.take(MESSAGES_A_STREAM)
+
+    def _write(self, deliveries: Sequence[Delivery]) -> bool:
+        """Write until it succeeds; False: stopped while the database was away."""
+        for attempt in _attempts():
+            try:
+                self._write_once(deliveries)
+            except (DataError, IntegrityError, InvalidValueError) as error:
+                self._write_apart(deliveries, error)
+                return True
+            except SQLAlchemyError as error:
+                _log.warning("the database doesn't take it, trying again: %s", _first_line(error))
+                if self.stop.wait(_pause_s(attempt)):
+                    return False
+            else:
+                return True
+        return False
+
+    def _write_once(self, deliveries: Sequence[Delivery]) -> None:
+        messages = [delivery.message for delivery in deliveries]
+        poses = [message for message in messages if isinstance(message, PoseMessage)]
+        events = [message for message in messages if isinstance(message, EventMessage)]
+        with self.engine.begin() as connection:
+            write_batch(connection, Batch(poses, events))
+        self.report.poses += len(poses)
+        self.report.events += len(events)
+        self.report.refused += len(messages) - len(poses) - len(events)
+
+    def _write_apart(self, deliveries: Sequence[Delivery], error: Exception) -> None:
+        """Halve a batch that the database refuses, so that only the culprit is left out."""
+        if len(deliveries) == 1:
+            self.report.refused += 1
+            entry = deliveries[0]
+            _log.error(
+                "entry %s of %s is left out: %s", entry.entry_id, entry.stream, _first_line(error)
+            )
+            return
+        middle = len(deliveries) // 2
+        for half in (deliveries[:middle], deliveries[middle:]):
+            self._write(half)

@@ -1,0 +1,227 @@
+"""The store's worker between a real server and real databases."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import samples
+from roles import make_pipeline
+from sqlalchemy import create_engine, func, select, text
+
+from ghostpose.errors import BusUnavailableError, StoreError
+from postprocess.store import open_database, run_store
+from postprocess.store import schema as tables
+from postprocess.store import worker as store_worker
+from postprocess.store.group_reader import STORE_GROUP, GroupReader
+
+if TYPE_CHECKING:
+    from ghostpose.bus import Bus
+
+LIMIT_S = 15.0
+
+
+@contextmanager
+def storing(server, address: str, name: str = "store-1"):
+    """`run_store` in a thread; yields a list that gets its report."""
+    stop, reports, failures = threading.Event(), [], []
+
+    def run() -> None:
+        try:
+            reports.append(run_store(server.url, address, worker=name, stop=stop))
+        except Exception as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield reports
+    finally:
+        stop.set()
+        thread.join(LIMIT_S)
+        assert not thread.is_alive()
+        assert not failures
+
+
+def count(address: str, table) -> int:
+    engine = create_engine(open_database(address).url)
+    with engine.connect() as connection:
+        found = connection.execute(select(func.count()).select_from(table)).scalar()
+    engine.dispose()
+    return found
+
+
+def wait_until(condition) -> None:
+    until = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.02)
+
+
+def play(pipeline, frames: int) -> None:
+    """Publish, infer and commit `frames` frames of one camera."""
+    for _ in range(frames):
+        pipeline.publish()
+        pipeline.infer()
+        pipeline.commit()
+
+
+def unacknowledged(bus: Bus, pipeline) -> int:
+    """How many of the camera's poses a worker has and has not acknowledged."""
+    poses = bus.keys.poses(pipeline.camera)
+    if not bus.client.exists(poses) or not bus.client.xinfo_groups(poses):
+        return 0
+    return bus.client.xpending(poses, STORE_GROUP)["pending"]
+
+
+@pytest.fixture
+def file_address(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'poses.sqlite'}"
+
+
+def test_what_is_committed_is_stored_and_acknowledged(server, bus, pipeline, address):
+    play(pipeline, 5)
+    pipeline.publisher.end(frames_read=6, skipped={"rate": 1})
+    pipeline.commit()
+    with storing(server, address) as reports:
+        pass  # stopping drains
+    assert count(address, tables.poses) == 5
+    assert count(address, tables.people) == 5
+    assert reports[0].poses == 5
+    assert unacknowledged(bus, pipeline) == 0
+    engine = open_database(address)
+    with engine.connect() as connection:
+        session = connection.execute(select(tables.sessions)).one()
+    engine.dispose()
+    assert (session.frames_read, session.frames_published, session.skipped) == (
+        6,
+        5,
+        '{"rate": 1}',
+    )
+
+
+def test_cameras_that_appear_later_are_found(server, bus, pipeline, file_address):
+    with storing(server, file_address):
+        play(pipeline, 1)
+        wait_until(lambda: count(file_address, tables.poses) == 1)
+        later = make_pipeline(bus, "later")
+        play(later, 2)
+        wait_until(lambda: count(file_address, tables.poses) == 3)
+
+
+def test_what_a_dead_worker_held_is_stored_once(server, bus, pipeline, file_address, monkeypatch):
+    monkeypatch.setattr(store_worker, "CLAIM_IDLE_S", 0.1)
+    monkeypatch.setattr(store_worker, "CLAIM_EVERY_S", 0.1)
+    play(pipeline, 4)
+    assert len(GroupReader(bus, "dead").take(10)) == 5  # the session's start is an event
+    with storing(server, file_address, "alive"):
+        wait_until(lambda: count(file_address, tables.poses) == 4)
+        wait_until(lambda: unacknowledged(bus, pipeline) == 0)
+
+
+def test_a_crash_between_commit_and_acknowledgement_writes_nothing_twice(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "CLAIM_IDLE_S", 0.1)
+    monkeypatch.setattr(store_worker, "CLAIM_EVERY_S", 0.1)
+    play(pipeline, 4)
+    acknowledge = GroupReader.acknowledge
+    lost = []
+
+    def fail_once(self, deliveries):
+        if not lost:
+            lost.append(deliveries)
+            raise BusUnavailableError("the server went away")
+        acknowledge(self, deliveries)
+
+    monkeypatch.setattr(GroupReader, "acknowledge", fail_once)
+    with storing(server, file_address):
+        wait_until(lambda: lost and unacknowledged(bus, pipeline) == 0)
+    assert count(file_address, tables.poses) == 4
+    assert count(file_address, tables.people) == 4
+
+
+def test_while_the_database_is_away_poses_wait_and_are_caught_up(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "PAUSES_S", (0.05,))
+    open_database(file_address).dispose()
+    engine = create_engine(file_address)
+    with engine.connect() as connection:
+        connection.execute(text("ALTER TABLE poses RENAME TO away"))
+        connection.commit()
+    with storing(server, file_address):
+        play(pipeline, 6)
+        wait_until(lambda: unacknowledged(bus, pipeline) > 0)
+        with engine.connect() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO poses"))
+            connection.commit()
+        wait_until(lambda: count(file_address, tables.poses) == 6)
+    assert unacknowledged(bus, pipeline) == 0
+
+
+def test_stopping_while_the_database_is_away_loses_nothing(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "CLAIM_IDLE_S", 0.1)
+    open_database(file_address).dispose()
+    engine = create_engine(file_address)
+    with engine.connect() as connection:
+        connection.execute(text("ALTER TABLE poses RENAME TO away"))
+        connection.commit()
+    play(pipeline, 3)
+    with storing(server, file_address, "first"):
+        wait_until(lambda: unacknowledged(bus, pipeline) > 0)
+    with engine.connect() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO poses"))
+        connection.commit()
+    time.sleep(0.15)  # as long as messages must lie idle before they are taken over
+    with storing(server, file_address, "second"):
+        wait_until(lambda: count(file_address, tables.poses) == 3)
+
+
+def test_a_server_that_lost_its_memory_is_read_from_its_begin(server, bus, pipeline, file_address):
+    with storing(server, file_address):
+        play(pipeline, 2)
+        wait_until(lambda: count(file_address, tables.poses) == 2)
+        bus.client.delete(bus.keys.poses(pipeline.camera), bus.keys.events(pipeline.camera))
+        play(pipeline, 2)
+        wait_until(lambda: count(file_address, tables.poses) == 4)
+
+
+def test_a_message_that_can_not_be_stored_is_left_out_alone(server, bus, pipeline, file_address):
+    play(pipeline, 2)
+    poses = bus.keys.poses(pipeline.camera)
+    stranger = samples.message_of(bus.client.xrange(poses)[0])
+    text_of = str(stranger).encode()
+    bus.client.xadd(poses, {"d": text_of, "p": "0"})
+    (_, fields), *_ = bus.client.xrange(poses)
+    bad_track = fields[b"d"].replace(b'"lobby-0"', b'"elsewhere-0"')
+    assert bad_track != fields[b"d"]
+    bus.client.xadd(poses, {"d": bad_track, "p": "0"})
+    play(pipeline, 1)
+    with storing(server, file_address) as reports:
+        pass
+    assert count(file_address, tables.poses) == 3
+    assert reports[0].refused == 2
+    assert unacknowledged(bus, pipeline) == 0
+
+
+def test_two_workers_store_each_message_once(server, bus, pipeline, address):
+    with storing(server, address, "one"), storing(server, address, "two"):
+        play(pipeline, 30)
+        wait_until(lambda: count(address, tables.poses) == 30)
+    assert count(address, tables.people) == 30
+
+
+def test_no_server_is_one_sentence(tmp_path, file_address):
+    with pytest.raises(BusUnavailableError, match="No Redis server answers"):
+        run_store(f"unix://{tmp_path}/none.sock", file_address, stop=threading.Event())
+
+
+def test_a_database_that_can_not_be_used_ends_the_worker(server, tmp_path):
+    with pytest.raises(StoreError):
+        run_store(server.url, f"sqlite:///{tmp_path}/no/such/folder.sqlite", stop=threading.Event())
