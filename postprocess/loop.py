@@ -103,6 +103,14 @@ class PostprocessWorker:
         leases = [partition.lease for partition in self._held.values()]
         for delivery in self._reader.take(leases, TAKE_COUNT, BLOCK_S):
             self._receive(delivery)
+        self._try_again()
+
+    def _try_again(self) -> None:
+        """Commit what a refused commit left behind: nothing new need come to wake its camera."""
+        for number, partition in list(self._held.items()):
+            for lane in list(partition.lanes.values()):
+                if lane.ready():
+                    self._advance(number, lane)
 
     def _receive(self, delivery: MapsDelivery) -> None:
         partition = self._held.get(delivery.partition)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import samples
 
-from ghostpose.bus import Bus, FramePublisher, FrameReader, PartitionLeases
+from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
 from ghostpose.client import PoseReader
+from ghostpose.errors import BusError
 from ghostpose.types import PoseMessage
 from postprocess import lane
 from postprocess.loop import ROLE, run_postprocess
@@ -201,6 +202,27 @@ def test_a_frame_that_grouping_fails_on_is_given_up_and_the_next_goes_on(
     assert bus.counters("lobby").gaps_by_reason == {"poison": 1}
     assert bus.client.xlen(bus.keys.dead(free.partition)) == 1
     assert {p.track for p in messages[0].people} == {p.track for p in messages[1].people}
+
+
+def test_a_commit_that_the_server_refuses_once_is_tried_again_though_nothing_new_comes(
+    server: EmbeddedServer, free: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    commit_pose = MapsReader.commit_pose
+
+    def refused_once(self: MapsReader, *arguments: object) -> bool:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise BusError("try again later")
+        return commit_pose(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MapsReader, "commit_pose", refused_once)
+    deliveries = publish(free, 1)
+    with working(server, "one"):
+        hand_in(free, deliveries)
+        (message,) = poses(server, 1)
+    assert message.seq == 0
+    assert len(calls) == 2
 
 
 def test_a_server_that_lost_its_memory_is_worked_for_again(
