@@ -14,12 +14,12 @@ HEIGHT_PX: Final = 576
 """People are small in the clip's 576 rows: the network needs them all."""
 
 CAMERAS: Final[dict[str, dict[str, object]]] = {
-    "whole": {},
-    "later": {"start_s": 8.0},
-    "mirrored": {"start_s": 16.0, "mirror": True},
     "half-rate": {"fps": 5.0},
+    "middle": {"start_s": 8.0},
+    "mirrored": {"start_s": 12.0, "mirror": True},
+    "late": {"start_s": 16.0},
 }
-"""What makes each camera differ; 240 + 160 + 80 + 120 pose messages."""
+"""What makes each camera differ: where it starts, how it looks, how fast it is."""
 
 
 def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfig:

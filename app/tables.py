@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ COLUMNS: Final = (
     "skipped",
     "dead",
     "fps",
-    "p50 ms",
-    "p95 ms",
-    "p99 ms",
+    "p50",
+    "p95",
     "people",
     "tracks",
 )
@@ -26,7 +26,14 @@ COLUMNS: Final = (
 
 def summary_table(result: RunResult) -> Table:
     """Return a row for each camera, and one for all together if there are several."""
-    table = Table()
+    # Narrow enough for a terminal of 80 columns, names permitting.
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        caption="p50, p95: latency in ms",
+        caption_justify="left",
+    )
     table.add_column("camera", no_wrap=True)
     for column in COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
@@ -41,7 +48,7 @@ def summary_table(result: RunResult) -> Table:
 def _cells(summary: Summary) -> tuple[str, ...]:
     latency = summary.latency_ms
     counts = (summary.frames, summary.poses, summary.skipped, summary.dead)
-    times = (latency.p50, latency.p95, latency.p99)
+    times = (latency.p50, latency.p95)
     return (
         *(str(count) for count in counts),
         f"{summary.fps:.1f}",

@@ -29,10 +29,13 @@ COMMANDS: Final = {
     "run": "app.cli.run",
     "ingest": "app.cli.ingest",
     "infer": "app.cli.infer",
+    "postprocess": "app.cli.postprocess",
+    "store": "app.cli.store",
     "tail": "app.cli.tail",
     "demo": "app.cli.demo",
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
+    "evaluate": "app.cli.evaluate",
 }
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
 

@@ -27,7 +27,7 @@ RedisUrl = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(help="Inference engine: auto, openvino, torch, or stub:MS (no network)"),
+    typer.Option(help="Inference engine: auto, openvino, torch, or stub:MS (a stand-in)"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 Precision = Annotated[PrecisionName | None, typer.Option(help="Numbers the network computes with")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -103,4 +104,7 @@ def show(result: RunResult, *, as_json: bool) -> None:
 
     from app.tables import summary_table
 
-    Console().print(summary_table(result))
+    table = summary_table(result)
+    # Where the output is no terminal, a file for one, nothing is to be cut off.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(table)

@@ -1,0 +1,19 @@
+"""`ghostpose postprocess`: group, track, and commit pose messages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.cli import options
+
+EXAMPLES: Final = "Example: ghostpose postprocess --redis redis://10.0.0.5"
+
+
+def postprocess(config: options.ConfigFile = None, redis: options.RedisUrl = None) -> None:
+    """Hold a share of the partitions and commit their cameras' poses in order, until SIGTERM."""
+    from app.settings import read_config
+    from app.stopping import stop_event
+    from postprocess.loop import run_postprocess
+
+    settings = read_config(config, redis={"url": redis})
+    run_postprocess(settings.redis.url, stop_event())
