@@ -136,9 +136,11 @@ class Lane:
         )
 
     def _people_of(self, message: MapsMessage) -> tuple[Person, ...]:
-        grouped = group(message.maps, self._options.grouping)
-        info = message.info
-        return to_people(grouped, info.placement, info.width, info.height)
+        options, info = self._options.grouping, message.info
+        grouped = group(message.maps, options)
+        return to_people(
+            grouped, info.placement, info.width, info.height, min_keypoints=options.min_keypoints
+        )
 
     def _give_up(self, lease: Lease, delivery: MapsDelivery, error: Exception) -> bool:
         """Commit a tombstone for a frame that grouping or tracking fails on: a dead letter."""
