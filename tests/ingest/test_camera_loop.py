@@ -9,7 +9,7 @@ import pytest
 import redis
 from ingest_fakes import Consumer, wait_until
 
-from ghostpose.bus import Bus, FramePublisher
+from ghostpose.bus import Bus, EmbeddedServer, FramePublisher
 from ingest.loop import run_camera
 from ingest.report import CameraReport
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ghostpose.bus import EmbeddedServer
     from ghostpose.config import CameraConfig
 
 
@@ -144,6 +143,32 @@ def test_a_server_that_loses_its_memory_gets_the_recording_again_in_a_new_sessio
     assert (report.problem, report.sessions, report.tally.published) == (None, 2, 40)
     assert len({frame.id.session for frame in consumer.frames}) == 1
     assert [frame.id.seq for frame in consumer.frames] == list(range(40))
+
+
+@pytest.mark.parametrize("policy", ["latest", "every"])
+def test_a_server_without_room_slows_or_skips_and_loses_nothing(
+    policy: str, camera: Callable[..., CameraConfig]
+) -> None:
+    """Raw pictures of 0.5 MB, and no consumer until the server is full."""
+    source = "pattern:frames=60&fps=50"
+    config = camera(source, policy=policy, picture="raw", credit=1000)
+    with EmbeddedServer(maxmemory_mb=12) as small, Bus.connect(small.url) as bus:
+        running = Running(config, small.url)
+        wait_until(lambda: is_full(bus), "a full server")
+        threading.Event().wait(1.0)
+        with Consumer(small.url) as consumer:
+            report = running.join()
+            consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    assert report.problem is None
+    assert (report.tally.read, report.tally.in_hand) == (60, 0)
+    assert len(consumer.frames) == report.tally.published
+    assert set(report.tally.skipped) <= ({"full", "overwritten"} if policy == "latest" else set())
+    assert ("full" in report.tally.skipped) == (policy == "latest")
+
+
+def is_full(bus: Bus) -> bool:
+    memory = bus.client.info("memory")
+    return memory["used_memory"] > memory["maxmemory"] - 600_000
 
 
 @pytest.mark.parametrize(("policy", "exit_code"), [("latest", 0), ("every", 2)])
