@@ -52,6 +52,13 @@ def evaluate(
         bool,
         typer.Option("--tune", help="Search grouping options on this set: training pictures!"),
     ] = False,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Network to compare maps with, on --unlabelled pictures.")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(help="Folder of pictures without labels (--only holds there too)."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for results, curve, sheets, mistakes.")
     ] = None,
@@ -62,13 +69,16 @@ def evaluate(
         if importlib.util.find_spec(module) is None:
             raise EngineError(f"ghostpose evaluate needs {module}: pip install 'ghostpose[train]'")
     from training.data.sources import read_held_out
-    from training.evaluation.evaluate import read_set
+    from training.evaluation.evaluate import read_set, summary
     from training.evaluation.predict import ViewOptions
     from workers.engines import create_engine
 
+    if (teacher is None) != (unlabelled is None):
+        raise UserError("--teacher and --unlabelled go together: give both or neither")
     view = ViewOptions(height, _numbers(scales), flip)
     grouping = grouping_from(settings or [])
-    labelled = read_set(images, annotations, read_held_out(only) if only else ())
+    names = read_held_out(only) if only else frozenset[str]()
+    labelled = read_set(images, annotations, names)
     made = create_engine(
         engine,
         weights=weights,
@@ -84,7 +94,24 @@ def evaluate(
         from training.evaluation.report import write_report
 
         write_report(output, evaluation)
-    _show(evaluation, as_json=as_json)
+    scores = summary(evaluation)
+    if teacher is not None and unlabelled is not None:
+        teaching = create_engine("openvino", weights=teacher, threads=threads)
+        scores["agreement"] = _agreement(made, teaching, unlabelled, names, view)
+    for path in evaluation.predictions.damaged:
+        typer.echo(f"skipped, damaged: {path}", err=True)
+    _show(scores, as_json=as_json)
+
+
+def _agreement(
+    engine: Engine, teacher: Engine, folder: Path, names: frozenset[str], view: ViewOptions
+) -> float:
+    from training.data.folders import picture_key, read_folder
+    from training.evaluation.agreement import mean_agreement
+
+    pictures = read_folder(folder)
+    paths = [p.path for p in pictures if not names or picture_key(p.path) in names]
+    return round(mean_agreement(engine, teacher, paths, view), 4)
 
 
 def grouping_from(settings: list[str]) -> GroupingOptions:
@@ -148,12 +175,7 @@ def _tune(
     typer.echo(json.dumps({"AP": round(ap, 4), "grouping": dataclasses.asdict(best)}))
 
 
-def _show(evaluation: Evaluation, *, as_json: bool) -> None:
-    from training.evaluation.evaluate import summary
-
-    for path in evaluation.predictions.damaged:
-        typer.echo(f"skipped, damaged: {path}", err=True)
-    scores = summary(evaluation)
+def _show(scores: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(scores))
         return

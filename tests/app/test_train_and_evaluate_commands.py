@@ -62,6 +62,25 @@ def test_evaluate_prints_the_fixed_line_and_writes_its_report(tiny: Path) -> Non
     assert (tiny / "report" / "mistakes.csv").read_text().startswith("keypoint,labelled,good")
 
 
+def test_evaluate_compares_with_a_teacher(tiny: Path) -> None:
+    teacher = SHIPPED_WEIGHTS.with_suffix(".xml")
+    if not teacher.is_file():
+        pytest.skip("the exported network is not there yet")
+    arguments = ["--images", str(tiny), "--annotations", str(tiny / "annotations.json")]
+    arguments += ["--height", "96", "--engine", "torch", "--weights", str(SHIPPED_WEIGHTS)]
+    arguments += ["--teacher", str(teacher), "--unlabelled", str(tiny), "--json"]
+    done = CliRunner().invoke(command(evaluate), arguments, catch_exceptions=False)
+    assert json.loads(done.stdout.splitlines()[-1])["agreement"] > 0.99
+
+
+def test_a_teacher_without_pictures_to_compare_on_is_refused(tiny: Path) -> None:
+    arguments = ["--images", str(tiny), "--annotations", str(tiny / "annotations.json")]
+    with pytest.raises(UserError, match="go together"):
+        CliRunner().invoke(
+            command(evaluate), [*arguments, "--teacher", "x.xml"], catch_exceptions=False
+        )
+
+
 def test_evaluate_tunes_grouping_on_the_set_given(tiny: Path) -> None:
     arguments = ["--images", str(tiny), "--annotations", str(tiny / "annotations.json")]
     arguments += ["--height", "96", "--engine", "torch", "--weights", str(SHIPPED_WEIGHTS)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ghostpose.errors import DataError
 from training.data.pictures import read_picture
 from training.evaluation.predict import ViewOptions, look_at
 
@@ -31,10 +32,16 @@ def map_distance(maps: Maps, teachers: Maps) -> float:
 def mean_agreement(
     engine: Engine, teacher: Engine, paths: Iterable[Path], view: ViewOptions
 ) -> float:
-    """Return 1 - the median map distance over pictures: 1 is the teacher itself, 0 says nothing."""
+    """Return 1 - the median map distance over pictures: 1 is the teacher itself, 0 says nothing.
+
+    Raises:
+        DataError: there is no picture.
+    """
     distances = []
     for path in paths:
         image_hw3 = read_picture(path)
         mine, theirs = (look_at(each, image_hw3, view).maps for each in (engine, teacher))
         distances.append(map_distance(mine, theirs))
+    if not distances:
+        raise DataError("no unlabelled picture to compare with the teacher on")
     return 1 - float(np.median(distances))
