@@ -120,7 +120,8 @@ class Trainer:
         if config.threads:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.network = start_network(config).to(self._device)
+        network, self._origin = start_network(config)
+        self.network = network.to(self._device)
         self.ema = Ema(self.network, config.ema)
         self._optimisers = make_optimisers(self.network, config.optimiser)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "fp16")
@@ -285,25 +286,27 @@ class Trainer:
         return module
 
     def _header(self) -> WeightsHeader:
-        state, minutes = self.state, self.state.elapsed_s / 60
+        """Return the header of the run's weights: their history is the start's and this run."""
+        config, state = self.config, self.state
+        teacher = f", teacher {config.teacher.network.name}" if config.teacher else ""
         return WeightsHeader(
             options=self.network.options,
-            paf_offset_cells=self.config.targets.paf_offset_cells,
+            paf_offset_cells=config.targets.paf_offset_cells,
             provenance=(
-                f"ghostpose train, run {self.config.name!r}: {state.step} steps of "
-                f"{self.config.batch * self.world.size} crops of {self.config.data.crop_px} px, "
-                f"{minutes:.0f} minutes, from {_origin(self.config)}"
+                f"{self._origin}; then ghostpose train, run {config.name!r}: {state.step} steps of "
+                f"{config.batch * self.world.size} crops of {config.data.crop_px} px, "
+                f"{state.elapsed_s / 60:.0f} minutes{teacher}"
             ),
         )
 
 
-def start_network(config: TrainConfig) -> PoseNetwork:
-    """Return the network to train: random, or with the weights of `network.start`."""
+def start_network(config: TrainConfig) -> tuple[PoseNetwork, str]:
+    """Return the network to train, random or from `network.start`, and where it comes from."""
     options = preset(config.network.preset)
     if config.network.start is None:
-        return PoseNetwork(options)
-    network, _ = load_network(config.network.start.expanduser(), expected=options)
-    return network.requires_grad_(True)
+        return PoseNetwork(options), "random weights"
+    network, header = load_network(config.network.start.expanduser(), expected=options)
+    return network.requires_grad_(True), header.provenance
 
 
 def choose_device(wanted: str, world: World) -> torch.device:
@@ -317,8 +320,3 @@ def choose_device(wanted: str, world: World) -> torch.device:
     if not torch.cuda.is_available():
         raise TrainingError("device cuda is wanted, but torch finds no CUDA device: use device=cpu")
     return torch.device("cuda", world.local_rank)
-
-
-def _origin(config: TrainConfig) -> str:
-    start = f"{config.network.start.name}" if config.network.start else "random weights"
-    return f"{start}, teacher {config.teacher.network.name}" if config.teacher else start

@@ -24,7 +24,7 @@ data:
   workers: 0
   sources:
     tiny: {{images: {folder}/images, annotations: {folder}/annotations.json}}
-optimiser: {{kind: muon, lr: 1.0e-3, warm_up_steps: 2}}
+optimiser: {{lr: 1.0e-3, warm_up_steps: 2}}
 batch: 2
 steps: 6
 threads: 1
@@ -55,15 +55,19 @@ class Losses:
             self._stop.set()
 
 
-def test_twenty_resumed_steps_equal_twenty_undisturbed_ones(run_file: Path, tmp_path: Path) -> None:
-    whole = config(run_file, "steps=24", "data.crop_px=64")
+@pytest.mark.parametrize(("kind", "steps"), [("adamw", 20), ("muon", 3)])
+def test_twenty_resumed_steps_equal_twenty_undisturbed_ones(
+    run_file: Path, tmp_path: Path, kind: str, steps: int
+) -> None:
+    changes = (f"steps={steps + 4}", f"optimiser.kind={kind}", "batch=1", "refine_every=2")
+    whole = config(run_file, *changes)
     undisturbed = Losses()
     Trainer(whole, tmp_path / "whole", reporters=[undisturbed]).run()
     stop = threading.Event()
     before, after = Losses(stop, after=4), Losses()
     Trainer(whole, tmp_path / "parts", reporters=[before]).run(stop=stop)
     Trainer(whole, tmp_path / "parts", reporters=[after]).run(resume=True)
-    assert len(after.values) == 20
+    assert len(after.values) == steps
     assert before.values + after.values == undisturbed.values
     ours, theirs = (
         load_checkpoint(tmp_path / name / CHECKPOINT, Trainer(whole, tmp_path).network.options)
