@@ -104,12 +104,17 @@ def test_a_killed_camera_starts_again_in_a_new_session(
 
 
 def test_a_recording_that_keeps_crashing_is_given_up(
-    consumer: Consumer, bus: Bus, server: EmbeddedServer, camera: MakeCamera
+    consumer: Consumer,
+    bus: Bus,
+    server: EmbeddedServer,
+    camera: MakeCamera,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     cameras = [camera(ENDLESS, height=64), camera(ENDLESS, name="other", height=64)]
     ingest = RunningIngest(server.url, cameras, recording_restarts=0)
     os.kill(pid_of(bus, "cam"), signal.SIGKILL)
-    wait_until(lambda: pid_of(bus, "other") > 0, "the other camera's heartbeat")
+    wait_until(lambda: "given up" in caplog.text, "giving up")
+    wait_until(lambda: bus.counters("other").published > 0, "a frame of the other camera")
     ingest.stop.set()
     given_up, other = ingest.join()
     assert given_up.problem == "camera cam: given up: its process ended with signal SIGKILL"
