@@ -175,7 +175,7 @@ def test_a_recording_played_as_live_takes_its_real_time() -> None:
     publisher = FakePublisher()
     Player(ListSource(pictures(6)), publisher, policy="latest").play()
     captured = [info.captured_at for info in publisher.published]
-    assert captured[-1] - captured[0] == pytest.approx(0.5, abs=0.2)
+    assert 0.4 < captured[-1] - captured[0] < 5.0, "not at once, as under `every`"
 
 
 def test_a_full_server_makes_a_recording_wait() -> None:
