@@ -39,6 +39,12 @@ class Sidecar(BaseModel):
     channels: Literal["bgr", "rgb"] = "bgr"
 
 
+_LIGHTWEIGHT_OPENPOSE: Final = Sidecar(paf_offset_cells=0.4375)
+"""OpenVINO's human-pose-estimation-0001: its PAFs sit 3.5 pixels right of and below its PCM."""
+
+_LIGHTWEIGHT_OPENPOSE_OUTPUTS: Final = {"Mconv7_stage2_L1", "Mconv7_stage2_L2"}
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A model that takes uint8 (n, h, w, 3) BGR and gives float32; which output is which."""
@@ -61,7 +67,7 @@ def open_network(
     """
     path = _exported_from(core, weights) if weights.suffix == ".safetensors" else weights
     model = _read_model(core, path)
-    record, sidecar = _read_record(model, path), _read_sidecar(path)
+    record, sidecar = _read_record(model, path), _read_sidecar(path) or _known(model)
     pcm, paf = (_find_output(model, path, *which) for which in _WANTED_OUTPUTS)
     said = record.header.paf_offset_cells if record is not None else sidecar.paf_offset_cells
     return Network(
@@ -96,14 +102,20 @@ def _read_record(model: openvino.Model, path: Path) -> ExportRecord | None:
     return None
 
 
-def _read_sidecar(path: Path) -> Sidecar:
+def _read_sidecar(path: Path) -> Sidecar | None:
     sidecar = path.with_suffix(".json")
     try:
         return Sidecar.model_validate_json(sidecar.read_bytes())
     except FileNotFoundError:
-        return Sidecar()
+        return None
     except (ValidationError, OSError) as error:
         raise WeightsError(f"{sidecar} does not describe a network: {error}") from error
+
+
+def _known(model: openvino.Model) -> Sidecar:
+    """Return what we know of a public network that says nothing about itself."""
+    names = {name for output in model.outputs for name in output.names}
+    return _LIGHTWEIGHT_OPENPOSE if names >= _LIGHTWEIGHT_OPENPOSE_OUTPUTS else Sidecar()
 
 
 def _find_output(model: openvino.Model, path: Path, name: str, channels: int) -> int:

@@ -72,6 +72,14 @@ def test_outputs_are_found_by_their_channels_whatever_their_order(tmp_path: Path
     assert run(write_network(tmp_path / "b.xml", channels=(19, 38))) == (3010, 6020, 0.0)
 
 
+def test_the_paf_offset_of_the_public_lightweight_openpose_is_known(tmp_path: Path) -> None:
+    names = ("Mconv7_stage2_L1", "Mconv7_stage2_L2")
+    path = write_network(tmp_path / "hpe.xml", names=names)
+    assert run(path) == (6020, 3010, 0.4375)
+    path.with_suffix(".json").write_text('{"paf_offset_cells": 0.25}')
+    assert run(path) == (6020, 3010, 0.25)
+
+
 def test_of_several_stages_the_last_is_taken_unless_names_say_otherwise(tmp_path: Path) -> None:
     stages = (38, 19, 38, 19)
     assert run(write_network(tmp_path / "a.xml", channels=stages)) == (12040, 9030, 0.0)
