@@ -17,11 +17,13 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
-from app.processes import ProcessRow, Role, row_of
+from app.stopping import stop_signals_held
 from ghostpose.errors import GhostposeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from app.processes import ProcessRow, Role
 
 TERM_GRACE_S: Final = 10.0
 """How long a child may take to drain after SIGTERM before it is killed."""
@@ -76,10 +78,10 @@ class Children:
     children: list[Child] = field(default_factory=list)
     exit_codes: list[tuple[Role, int]] = field(default_factory=list)
     _said: set[str] = field(default_factory=set)
+    _hushed: bool = False
 
-    def start(self, role: Role, count: int, arguments: Sequence[str]) -> None:
-        """Start `count` processes of `role` with `arguments` after its subcommand."""
-        row = row_of(role)
+    def start(self, row: ProcessRow, count: int, arguments: Sequence[str]) -> None:
+        """Start `count` processes of a row with `arguments` after its subcommand."""
         for number in range(1, count + 1):
             child = Child(row, number, tuple(arguments), self._spawn(row, arguments))
             self._forward(child)
@@ -87,15 +89,18 @@ class Children:
 
     def _spawn(self, row: ProcessRow, arguments: Iterable[str]) -> subprocess.Popen[str]:
         module = (sys.executable, "-m", "app.cli.main", "--parent", str(os.getpid()))
-        return subprocess.Popen(
-            [*module, *self.options, row.command, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        # The child takes the hold over: a SIGTERM that comes while it still imports waits until it
+        # can drain, see `stop_event`.
+        with stop_signals_held():
+            return subprocess.Popen(
+                [*module, *self.options, row.command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
 
     def _forward(self, child: Child) -> None:
         lines = child.process.stderr
@@ -108,7 +113,7 @@ class Children:
         with lines:
             for line in lines:
                 text = line.rstrip("\n")
-                if text not in self._said:
+                if text not in self._said and not self._hushed:
                     self._said.add(text)
                     self.say(text)
 
@@ -127,6 +132,7 @@ class Children:
                 self._restart(child, code)
             else:
                 self._forget(child, code)
+                self._hushed = True  # what the others say while they are stopped only follows
                 raise _died(child, code)
 
     def _forget(self, child: Child, code: int) -> None:

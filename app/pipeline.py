@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.collect import Collector
 from app.launch import Children, ProcessDiedError
+from app.processes import PROCESSES, ProcessRow
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.client import PoseReader
@@ -111,21 +112,27 @@ class Pipeline:
 
     def _start(self, children: Children, config_path: Path) -> None:
         arguments = ("--config", str(config_path))
-        children.start("inference", self.config.inference.processes, arguments)
-        children.start("postprocess", self.config.postprocess.processes, arguments)
-        if self.config.store.url:
-            children.start("store", 1, arguments)
-        children.start("ingest", 1, arguments)
+        for row in PROCESSES:
+            children.start(row, self._scale(row), arguments)
+
+    def _scale(self, row: ProcessRow) -> int:
+        """Return how many processes of a row this run has."""
+        if row.role == "store":
+            return 1 if self.config.store.url else 0
+        if row.role == "inference":
+            return self.config.inference.processes
+        return self.config.postprocess.processes if row.role == "postprocess" else row.scale
 
     def _collect(self, children: Children, reader: PoseReader, collector: Collector) -> None:
         """Read until ingest has ended, by itself or because a signal came, and all is read."""
-        patience = _Patience()
+        patience, told = _Patience(), False
         while True:
             news = collector.read(reader, BLOCK_S)
             self.progress({name: tally.poses for name, tally in collector.tallies.items()})
             children.check()
-            if self._stopping:
+            if self._stopping and not told:
                 children.terminate("ingest")
+                told = True
             if not children.running("ingest"):
                 if not news and collector.settled:
                     return

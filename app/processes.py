@@ -58,17 +58,6 @@ PROCESSES: Final = (
         purpose="groups, tracks and commits pose messages, each partition in order",
     ),
     ProcessRow(
-        role="store",
-        command="store",
-        scale=1,
-        scales=False,
-        restart="unless-stopped",
-        restarts_in_run=3,
-        extra="postprocess",
-        needs=("postprocess",),
-        purpose="keeps cameras, sessions, tracks and poses in a database",
-    ),
-    ProcessRow(
         role="ingest",
         command="ingest",
         scale=1,
@@ -82,8 +71,19 @@ PROCESSES: Final = (
         needs=(),
         purpose="decodes cameras and recordings, one process each, and publishes frames",
     ),
+    ProcessRow(
+        role="store",
+        command="store",
+        scale=1,
+        scales=False,
+        restart="unless-stopped",
+        restarts_in_run=3,
+        extra="postprocess",
+        needs=("postprocess",),
+        purpose="keeps cameras, sessions, tracks and poses in a database",
+    ),
 )
-"""In the order `ghostpose run` starts them: what takes longest to warm up first, sources last."""
+"""In the order `ghostpose run` starts them: what holds the first pose up longest comes first."""
 
 
 def row_of(role: Role) -> ProcessRow:

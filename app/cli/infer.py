@@ -23,8 +23,10 @@ def infer(
     batch: options.Batch = None,
 ) -> None:
     """Work for all cameras, oldest frame first, until SIGTERM; what was taken is finished."""
-    from app.settings import read_config, worker_options
     from app.stopping import stop_event
+
+    stop = stop_event()
+    from app.settings import read_config, worker_options
     from workers.loop import run_inference
 
     given = {
@@ -36,4 +38,4 @@ def infer(
         "batch": batch,
     }
     settings = read_config(config, redis={"url": redis}, inference=given)
-    run_inference(settings.redis.url, worker_options(settings), stop_event())
+    run_inference(settings.redis.url, worker_options(settings), stop)

@@ -25,6 +25,9 @@ def ingest(
     loop: options.Loop = False,
 ) -> None:
     """Play sources, one process each, until they end; SIGTERM ends their sessions in order."""
+    from app.stopping import stop_event
+
+    stop = stop_event()
     from app.settings import read_config, with_cameras
     from ghostpose.errors import ConfigError
     from ingest.report import exit_code_of
@@ -40,7 +43,7 @@ def ingest(
     settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
     if not settings.cameras:
         raise ConfigError("nothing to ingest: give sources, or --config with cameras")
-    reports = run_ingest(settings.redis.url, settings.cameras)
+    reports = run_ingest(settings.redis.url, settings.cameras, stop)
     for report in reports:
         if report.problem:
             typer.echo(f"ghostpose: {report.problem}", err=True)

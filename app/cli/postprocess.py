@@ -11,9 +11,11 @@ EXAMPLES: Final = "Example: ghostpose postprocess --redis redis://10.0.0.5"
 
 def postprocess(config: options.ConfigFile = None, redis: options.RedisUrl = None) -> None:
     """Hold a share of the partitions and commit their cameras' poses in order, until SIGTERM."""
-    from app.settings import read_config
     from app.stopping import stop_event
+
+    stop = stop_event()
+    from app.settings import read_config
     from postprocess.loop import run_postprocess
 
     settings = read_config(config, redis={"url": redis})
-    run_postprocess(settings.redis.url, stop_event())
+    run_postprocess(settings.redis.url, stop)

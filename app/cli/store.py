@@ -15,6 +15,9 @@ def store(
     store: options.StoreUrl = None,
 ) -> None:
     """Store what all cameras produce until SIGTERM; what the streams hold then is still stored."""
+    from app.stopping import stop_event
+
+    stop = stop_event()
     from app.settings import read_config
     from ghostpose.errors import ConfigError
     from postprocess.store.worker import run_store
@@ -22,4 +25,4 @@ def store(
     settings = read_config(config, redis={"url": redis}, store={"url": store})
     if settings.store.url is None:
         raise ConfigError("nothing to store to: give --store URL, or store.url in --config")
-    run_store(settings.redis.url, settings.store.url)
+    run_store(settings.redis.url, settings.store.url, stop=stop)

@@ -14,6 +14,7 @@ import pytest
 
 from app.launch import Children, ProcessDiedError
 from app.processes import PROCESSES, row_of
+from app.stopping import stop_signals_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,15 +61,29 @@ def check_until(children: Children, condition: Callable[[], bool]) -> None:
     wait_until(both)
 
 
-def test_the_table_starts_sources_last_and_needs_only_what_it_has() -> None:
+def test_the_table_needs_only_roles_that_it_has() -> None:
     roles = [row.role for row in PROCESSES]
-    assert roles[-1] == "ingest"
     assert len(set(roles)) == len(roles)
     assert all(need in roles for row in PROCESSES for need in row.needs)
 
 
+def test_a_signal_that_comes_before_a_child_can_drain_waits_for_it(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, time\n"
+        "from app.stopping import stop_event\n"
+        f"pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
+        "time.sleep(0.3)\n"
+        "assert stop_event().wait(10)\n"
+    )
+    with stop_signals_held():
+        child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    wait_until((tmp_path / "started").exists)
+    child.terminate()
+    assert child.wait(timeout=20) == 0
+
+
 def test_a_child_that_ends_well_is_forgotten(children: Scripted) -> None:
-    children.start("inference", 1, ["pass"])
+    children.start(row_of("inference"), 1, ["pass"])
     check_until(children, lambda: children.running("inference") == 0)
     assert children.exit_codes == [("inference", 0)]
 
@@ -84,14 +99,14 @@ if mark.exists():
 mark.touch()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    children.start("postprocess", 1, [script])
+    children.start(row_of("postprocess"), 1, [script])
     check_until(children, lambda: bool(said))
     assert said == ["ghostpose: postprocess 1 ended with signal SIGKILL; started again"]
     assert children.running("postprocess") == 1
 
 
 def test_a_child_that_crashes_for_ever_is_given_up(children: Scripted) -> None:
-    children.start("postprocess", 1, ["raise SystemExit(5)"])
+    children.start(row_of("postprocess"), 1, ["raise SystemExit(5)"])
     with pytest.raises(ProcessDiedError, match="exit code 5 for the 4th time") as caught:
         check_until(children, lambda: False)
     assert caught.value.exit_code == 1
@@ -99,13 +114,13 @@ def test_a_child_that_crashes_for_ever_is_given_up(children: Scripted) -> None:
 
 def test_ingest_is_not_started_again_since_frames_would_come_twice(children: Scripted) -> None:
     assert row_of("ingest").restarts_in_run == 0
-    children.start("ingest", 1, ["import os; os.kill(os.getpid(), 9)"])
+    children.start(row_of("ingest"), 1, ["import os; os.kill(os.getpid(), 9)"])
     with pytest.raises(ProcessDiedError, match="ingest 1 ended with signal SIGKILL"):
         check_until(children, lambda: False)
 
 
 def test_a_source_that_failed_does_not_stop_what_others_gave(children: Scripted) -> None:
-    children.start("ingest", 1, ["raise SystemExit(2)"])
+    children.start(row_of("ingest"), 1, ["raise SystemExit(2)"])
     check_until(children, lambda: children.running("ingest") == 0)
     assert children.exit_codes == [("ingest", 2)]
 
@@ -114,7 +129,7 @@ def test_a_mistake_of_the_user_is_said_once_and_ends_the_run(
     children: Scripted, said: list[str]
 ) -> None:
     script = "import sys; sys.stderr.write('ghostpose: no such weights\\n'); sys.exit(2)"
-    children.start("inference", 3, [script])
+    children.start(row_of("inference"), 3, [script])
     with pytest.raises(ProcessDiedError) as caught:
         check_until(children, lambda: False)
     children.stop()
@@ -124,7 +139,7 @@ def test_a_mistake_of_the_user_is_said_once_and_ends_the_run(
 
 def test_a_child_that_does_not_drain_in_time_is_killed(children: Scripted) -> None:
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    children.start("store", 1, [script])
+    children.start(row_of("store"), 1, [script])
     children.stop(grace_s=0.5)
     assert children.exit_codes[0][1] in (-signal.SIGKILL, -signal.SIGTERM)
     assert children.running("store") == 0
