@@ -1,0 +1,107 @@
+"""Starting `ghostpose` as a user does, and looking whether anything of it is left running."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "docs" / "media" / "vtest-cut.mp4"
+CLIP_FRAMES = 240
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+@dataclass
+class Ghostpose:
+    """One command and all processes that come of it, found by a mark in their environment."""
+
+    arguments: tuple[str, ...]
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli.main", *self.arguments],
+            cwd=ROOT,
+            env={**os.environ, "GHOSTPOSE_TEST_MARK": self.mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, limit_s: float = 100.0) -> Finished:
+        """Wait for its end; assert that it leaves nothing running."""
+        try:
+            out, err = self.process.communicate(timeout=limit_s)
+        finally:
+            self.process.kill()
+        assert self.left_running() == []
+        return Finished(self.process.returncode, out, err)
+
+    def left_running(self) -> list[str]:
+        """Return the command lines of processes that carry the mark."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                if self.mark.encode() in (folder / "environ").read_bytes():
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    if command:  # a zombie has none
+                        found.append(f"{folder.name} {command}")
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def children(self, word: str) -> list[int]:
+        """Return the process ids of those whose command line holds `word`."""
+        return [int(line.split()[0]) for line in self.left_running() if f" {word} " in line]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last line of `--json`."""
+        summary: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return summary
+
+
+def ghostpose(*arguments: str | Path, limit_s: float = 100.0) -> Finished:
+    """Run a command to its end."""
+    return Ghostpose(tuple(map(str, arguments))).finish(limit_s)
+
+
+def read_lines(folder: Path) -> list[dict[str, Any]]:
+    """Return the messages of `poses.jsonl`."""
+    with (folder / "poses.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def assert_complete_and_in_order(messages: list[dict[str, Any]]) -> None:
+    """One session of one camera: seq 0, 1, 2 ... and growing time."""
+    assert [message["seq"] for message in messages] == list(range(len(messages)))
+    assert len({message["session"] for message in messages}) == 1
+    times = [message["media_time"] for message in messages]
+    assert all(a < b for a, b in itertools.pairwise(times))

@@ -1,0 +1,153 @@
+"""What a user gets wrong: each mistake its sentence and exit code, and nothing started."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+from run_support import CLIP, ROOT, Finished, assert_complete_and_in_order, ghostpose, read_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(120)
+
+WEIGHTS = ROOT / "ghostpose" / "network" / "weights" / "pose.safetensors"
+
+
+def sentence(done: Finished, code: int = 2) -> str:
+    """The only line on stderr, with nothing on stdout."""
+    assert done.code == code, done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith("ghostpose: ")
+    assert done.out == ""
+    return line
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    line = sentence(ghostpose("run", tmp_path / "none.mp4", "--output", tmp_path / "out"))
+    assert "none.mp4" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_bad_source_among_good_ones_starts_nothing(tmp_path: Path) -> None:
+    done = ghostpose("run", CLIP, tmp_path / "none.mp4", "--output", tmp_path / "out")
+    assert "none.mp4" in sentence(done)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_text_file_called_mp4(tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a video at all\n" * 100)
+    assert "notes.mp4" in sentence(ghostpose("run", text))
+
+
+def test_a_file_with_sound_only(tmp_path: Path) -> None:
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+        silence.sample_rate = 44100
+        container.mux([*stream.encode(silence), *stream.encode(None)])
+    line = sentence(ghostpose("run", path))
+    assert "has no video in it, only audio" in line
+
+
+def test_a_video_that_was_cut_off_gives_what_it_has_and_exit_code_2(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mkv"
+    with av.open(str(CLIP)) as source, av.open(str(whole), "w", format="matroska") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    arguments = ("--engine", "stub:1", "--height", "128", "--json")
+    done = ghostpose("run", cut, *arguments, "--output", tmp_path / "out")
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert line.startswith("ghostpose: camera cut:")
+    messages = read_lines(tmp_path / "out")
+    assert_complete_and_in_order(messages)
+    assert 60 < len(messages) < 240
+    assert done.summary["poses"] == len(messages)
+
+
+def test_an_unknown_key_in_the_configuration(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(f"cameras:\n- source: {CLIP}\n  hieght: 576\n")
+    line = sentence(ghostpose("run", "--config", site))
+    assert "site.yaml, line 3: cameras[0].hieght is no known setting" in line
+    assert "'height'" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", str(CLIP)),
+        ("ingest", str(CLIP)),
+        ("infer", "--engine", "stub:1"),
+        ("postprocess",),
+        ("store", "--store", "sqlite://"),
+        ("tail",),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_redis_at_the_address(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    url = f"unix://{tmp_path}/nobody.sock"
+    line = sentence(ghostpose(*arguments, "--redis", url))
+    assert "nobody.sock" in line
+
+
+def test_a_password_is_not_shown() -> None:
+    done = ghostpose("tail", "--redis", "redis://user:secret@127.0.0.1:1/0")
+    assert "secret" not in sentence(done)
+
+
+def test_weights_of_another_network(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file  # type: ignore[import-not-found, unused-ignore]
+
+    other = tmp_path / "other.safetensors"
+    save_file({"layer.weight": np.zeros((3, 3), np.float32)}, str(other))
+    for count in ("1", "2"):
+        arguments = ("--weights", other, "--inference", count)
+        assert "other.safetensors" in sentence(ghostpose("run", CLIP, *arguments))
+
+
+def test_weights_that_are_missing(tmp_path: Path) -> None:
+    done = ghostpose("run", CLIP, "--weights", tmp_path / "none.safetensors")
+    assert "none.safetensors" in sentence(done)
+
+
+def test_weights_that_are_damaged(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    shutil.copy(WEIGHTS, damaged)
+    with damaged.open("r+b") as file:
+        file.truncate(1000)
+    assert "damaged.safetensors" in sentence(ghostpose("run", CLIP, "--weights", damaged))
+
+
+def test_an_engine_that_does_not_exist() -> None:
+    assert "magic" in sentence(ghostpose("run", CLIP, "--engine", "magic"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to run"),
+        ((str(CLIP), "--annotate"), "--annotate needs --output"),
+        ((str(CLIP), "--height", "3"), "--height"),
+        ((str(CLIP), "--redis", "http://x"), "--redis: string should match"),
+    ],
+)
+def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str) -> None:
+    assert words in sentence(ghostpose("run", *arguments))
+
+
+def test_an_output_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "can't be made" in sentence(ghostpose("run", CLIP, "--output", tmp_path / "file"))
