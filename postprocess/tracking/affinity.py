@@ -60,8 +60,9 @@ def _oks_sums(
     """
     known_nk = np.isfinite(tracks.age_nk)
     both_npk = known_nk[:, None, :] & (seen.keypoints_pk3[None, ..., 2] > 0)
-    offset_npk2 = tracks.xy_nk2[:, None] - seen.keypoints_pk3[None, ..., :2]
-    distance2_npk = (offset_npk2 * offset_npk2).sum(-1)
+    dx_npk = tracks.xy_nk2[:, None, :, 0] - seen.keypoints_pk3[None, ..., 0]
+    dy_npk = tracks.xy_nk2[:, None, :, 1] - seen.keypoints_pk3[None, ..., 1]
+    distance2_npk = dx_npk * dx_npk + dy_npk * dy_npk
     own_nk, body_n1 = _variances(tracks, options)
     total_nk = own_nk + body_n1
     term_npk = np.where(both_npk, np.exp(-distance2_npk / (2 * total_nk[:, None])), np.float32(0))

@@ -89,12 +89,13 @@ def body_heights_px(keypoints_pk3: Floats) -> Floats:
 
 
 def _spans_px(xy_pk2: Floats, seen_pk: Bools) -> Floats:
-    low_p2, high_p2 = _extents(xy_pk2, seen_pk)
+    low_p2, high_p2 = extents(xy_pk2, seen_pk)
     span_p: Floats = (high_p2 - low_p2).max(1)
     return span_p
 
 
-def _extents(xy_pk2: Floats, seen_pk: Bools) -> tuple[Floats, Floats]:
+def extents(xy_pk2: Floats, seen_pk: Bools) -> tuple[Floats, Floats]:
+    """Return the least and the greatest x and y, both (p, 2), of the key points seen; else 0."""
     seen_pk1 = seen_pk[..., None]
     anybody_p1 = seen_pk1.any(1)
     low = np.where(seen_pk1, xy_pk2, np.float32(np.inf)).min(1)
@@ -109,7 +110,7 @@ def body_boxes(keypoints_pk3: Floats, height_p: Floats) -> Floats:
     that half a person's box still overlaps its own whole box of a moment ago.
     """
     xy_pk2, seen_pk = keypoints_pk3[..., :2], keypoints_pk3[..., 2] > 0
-    low_p2, high_p2 = _extents(xy_pk2, seen_pk)
+    low_p2, high_p2 = extents(xy_pk2, seen_pk)
     top_p = _top(xy_pk2[..., 1], seen_pk, height_p)
     bottom_p = top_p + height_p
     margin_p = np.float32(_SIDE_MARGIN) * height_p

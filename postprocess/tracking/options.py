@@ -10,7 +10,7 @@ from ghostpose.errors import InvalidValueError
 
 @dataclass(frozen=True, slots=True)
 class TrackerOptions:
-    """Tuned on synthetic walkers and on vtest.avi at 7, 3.5 and 2.3 frames a second.
+    """Tuned on synthetic walkers, vtest.avi and TUD-Campus, down to a fifth of their frames.
 
     All times are media time, all lengths are body heights, so that neither the frame rate nor how
     far away people are bends anything.

@@ -5,9 +5,10 @@
 - Every person in a pose message has an id. A confident newcomer gets one at first sight; a weak one
   (below `birth_score`) is remembered, not reported, and gets its id when it is seen a second time.
   So ids never flicker over single ghosts, and nobody waits who is plainly there.
-- Three rounds: confident people with whoever is expected where they are; weak people with tracks
-  that were seen a moment ago; and confident people who are left over with tracks that may be there
-  by now, out of sight for up to `max_lost_s`.
+- Four rounds: confident people with tracks expected where they are; weak people with tracks that
+  were seen a moment ago; confident people left over with tracks that may be there by now, out of
+  sight for up to `max_lost_s`; and those still left with tentative tracks, so that a ghost never
+  takes somebody from a track that lasts.
 - Numbers come from a counter in the state, over all sessions: none is ever given twice.
 """
 
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ghostpose.types import Person, check_camera_name
+from ghostpose.types import check_camera_name
 from postprocess.tracking.affinity import affinities
+from postprocess.tracking.body import extents
 from postprocess.tracking.matching import match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.options import TrackerOptions
@@ -30,7 +32,9 @@ from postprocess.tracking.tracks import NEVER, Sightings, Tracks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postprocess.tracking.tracks import Indices
+    from ghostpose.types import Person
+    from postprocess.tracking.body import Bools
+    from postprocess.tracking.tracks import Floats, Indices
 
 MIN_STEP_S: Final = 1e-3
 """Frames closer than this in media time count as this far apart: no division by nothing."""
@@ -138,16 +142,14 @@ def _rest(taken: Indices, count: int) -> Indices:
     return np.flatnonzero(~np.isin(np.arange(count), taken))
 
 
-def _learn(
-    tracks: Tracks, keypoints_nk3: np.ndarray, dt_s: float, options: TrackerOptions
-) -> Tracks:
+def _learn(tracks: Tracks, keypoints_nk3: Floats, dt_s: float, options: TrackerOptions) -> Tracks:
     offset_n2, certainty_n = body_offsets(tracks, keypoints_nk3)
     moved = correct(tracks, offset_n2, certainty_n, options)
     return smooth(moved, keypoints_nk3, dt_s, options)
 
 
 def _grow_up(
-    tracks: Tracks, height_n: np.ndarray, media_time: float, dt_s: float, options: TrackerOptions
+    tracks: Tracks, height_n: Floats, media_time: float, dt_s: float, options: TrackerOptions
 ) -> Tracks:
     blend = np.float32(1 - np.exp(-dt_s / options.size_memory_s))
     grown = tracks.height_n * (height_n / tracks.height_n) ** blend
@@ -200,24 +202,33 @@ def _worth_keeping(lost: Tracks, media_time: float, options: TrackerOptions) -> 
 def _report(
     people: Sequence[Person], tracks: Tracks, person: Indices, camera: str
 ) -> tuple[Person, ...]:
-    """Row i of `tracks` is person `person[i]`; return people in their own order."""
-    tracked = [
-        (index, _tracked(people[index], tracks.xy_nk2[row], f"{camera}-{tracks.number_n[row]}"))
-        for row, index in enumerate(person)
-        if tracks.number_n[row] > 0
-    ]
-    return tuple(found for _, found in sorted(tracked, key=lambda pair: pair[0]))
+    """Row i of `tracks` is person `person[i]`; return those with a number, in their own order."""
+    row = np.argsort(person, kind="stable")
+    row = row[tracks.number_n[row] > 0]
+    if not len(row):
+        return ()
+    found = [people[index] for index in person[row]]
+    before_pk3 = np.stack([one.keypoints_k3 for one in found])
+    seen_pk = before_pk3[..., 2] > 0
+    after_pk3 = before_pk3.copy()
+    after_pk3[..., :2] = np.where(seen_pk[..., None], tracks.xy_nk2[row], before_pk3[..., :2])
+    box_p4 = _moved_boxes(found, before_pk3, after_pk3, seen_pk)
+    return tuple(
+        replace(one, track=f"{camera}-{number}", box=(x, y, w, h), keypoints_k3=keypoints_k3)
+        for one, number, (x, y, w, h), keypoints_k3 in zip(
+            found, tracks.number_n[row].tolist(), box_p4, after_pk3, strict=True
+        )
+    )
 
 
-def _tracked(person: Person, xy_k2: np.ndarray, track: str) -> Person:
-    """Return `person` with smoothed key points; its box moves with their outermost ones."""
-    seen_k = person.keypoints_k3[:, 2] > 0
-    keypoints = person.keypoints_k3.copy()
-    keypoints[seen_k, :2] = xy_k2[seen_k]
-    if not seen_k.any():
-        return replace(person, track=track)
-    before, after = person.keypoints_k3[seen_k, :2], keypoints[seen_k, :2]
-    low = np.array(person.box[:2]) + after.min(0) - before.min(0)
-    high = np.array(person.box[:2]) + person.box[2:] + after.max(0) - before.max(0)
-    x, y, w, h = (float(value) for value in (*low, *np.maximum(high - low, 0)))
-    return replace(person, track=track, box=(x, y, w, h), keypoints_k3=keypoints)
+def _moved_boxes(
+    people: Sequence[Person], before_pk3: Floats, after_pk3: Floats, seen_pk: Bools
+) -> list[list[float]]:
+    """Return each person's box, its edges moved as much as the outermost key points were."""
+    low_before_p2, high_before_p2 = extents(before_pk3[..., :2], seen_pk)
+    low_after_p2, high_after_p2 = extents(after_pk3[..., :2], seen_pk)
+    box_p4 = np.array([one.box for one in people], np.float64)
+    low_p2 = box_p4[:, :2] + (low_after_p2 - low_before_p2)
+    high_p2 = box_p4[:, :2] + box_p4[:, 2:] + (high_after_p2 - high_before_p2)
+    moved: list[list[float]] = np.hstack([low_p2, np.maximum(high_p2 - low_p2, 0)]).tolist()
+    return moved

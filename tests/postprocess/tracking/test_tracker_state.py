@@ -18,7 +18,7 @@ SCENE = Scene(
     hidden=lambda i, t: (i + int(t * 3)) % 5 == 0,
     score=0.43,
 )
-FRAMES = [(t, people) for t, people, _ in SCENE.frames(10, 4)]
+FRAMES = [(t, people) for t, people, _ in SCENE.frames(10, 2.5)]
 
 
 def outputs(people):
@@ -34,7 +34,7 @@ def undisturbed():
 WANTED, LAST_STATE = undisturbed()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(st.sets(st.integers(1, len(FRAMES) - 1), max_size=6))
 def test_cut_anywhere_and_resumed_from_its_state_it_goes_on_bit_for_bit(cuts):
     tracker = Tracker("yard")
@@ -70,7 +70,7 @@ def test_random_bytes_are_refused_as_such(data):
         decode_state(data)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, len(LAST_STATE) - 1), st.integers(0, 255)), max_size=8))
 def test_a_damaged_state_is_refused_or_can_be_tracked_from(changes):
     data = bytearray(LAST_STATE)
