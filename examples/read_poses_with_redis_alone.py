@@ -15,7 +15,7 @@ def main(url: str, camera: str) -> None:
     entry = server.hget("ghostpose:cameras", camera)
     if entry is None:
         sys.exit(f"no camera {camera} at {url}")
-    stream, last_id = json.loads(entry)["poses_key"], "0-0"
+    stream, last_id = json.loads(entry)["poses"], "0-0"
     while True:
         for _, entries in server.xread({stream: last_id}, count=100, block=1000) or []:
             for entry_id, fields in entries:

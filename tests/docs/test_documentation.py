@@ -23,7 +23,7 @@ from ghostpose.skeleton import KEYPOINTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-GHOSTPOSE = re.compile(r"^(?:    )?(?:\.venv/bin/)?ghostpose (.+?)(?:  +#.*)?$")
+GHOSTPOSE = re.compile(r"^(?:    |\.venv/bin/|    \.venv/bin/)ghostpose (.+?)(?:  +#.*)?$")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
 
 
