@@ -59,6 +59,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder of pictures without labels (--only holds there too)."),
     ] = None,
+    record: Annotated[
+        str | None, typer.Option(help="Write the AP into the weights' header under this name.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for results, curve, sheets, mistakes.")
     ] = None,
@@ -75,6 +78,8 @@ def evaluate(
 
     if (teacher is None) != (unlabelled is None):
         raise UserError("--teacher and --unlabelled go together: give both or neither")
+    if record is not None and weights is None:
+        raise UserError("--record changes a weights file: say which with --weights")
     view = ViewOptions(height, _numbers(scales), flip)
     grouping = grouping_from(settings or [])
     names = read_held_out(only) if only else frozenset[str]()
@@ -95,6 +100,10 @@ def evaluate(
 
         write_report(output, evaluation)
     scores = summary(evaluation)
+    if record is not None and weights is not None:
+        from training.evaluation.record import record_ap
+
+        record_ap(weights, record, scores["AP"])
     if teacher is not None and unlabelled is not None:
         teaching = create_engine("openvino", weights=teacher, threads=threads)
         scores["agreement"] = _agreement(made, teaching, unlabelled, names, view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -61,6 +62,7 @@ def _train(run: TrainConfig, folder: Path, *, resume: bool) -> None:
         join_world(cuda=cuda) as world,
         progress_bar(run.name, shown=world.is_first) as show,
         stop_on_signals() as stop,
+        ExitStack() as closing,
     ):
         reporters: list[Reporter] = []
         if world.is_first:
@@ -69,6 +71,7 @@ def _train(run: TrainConfig, folder: Path, *, resume: bool) -> None:
                 pictures_every_steps=run.pictures_every_steps,
                 paf_offset_cells=run.targets.paf_offset_cells,
             )
+            closing.callback(board.close)
             averages = (show, board.show)
             reporters = [AverageReporter(run.log_every_steps, *averages), board]
         trainer = Trainer(run, folder, world=world, reporters=reporters)

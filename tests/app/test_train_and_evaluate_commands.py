@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from app.cli.evaluate import evaluate, grouping_from
 from app.cli.train import train
 from ghostpose.errors import UserError
-from ghostpose.network.weights import SHIPPED_WEIGHTS, read_header
+from ghostpose.network.weights import SHIPPED_WEIGHTS, load_network, read_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,26 @@ def test_evaluate_compares_with_a_teacher(tiny: Path) -> None:
     arguments += ["--teacher", str(teacher), "--unlabelled", str(tiny), "--json"]
     done = CliRunner().invoke(command(evaluate), arguments, catch_exceptions=False)
     assert json.loads(done.stdout.splitlines()[-1])["agreement"] > 0.99
+
+
+def test_evaluate_records_the_ap_in_the_weights_header_and_changes_nothing_else(
+    tiny: Path,
+) -> None:
+    weights = tiny / "mine.safetensors"
+    shutil.copy(SHIPPED_WEIGHTS, weights)
+    arguments = ["--images", str(tiny), "--annotations", str(tiny / "annotations.json")]
+    arguments += ["--height", "96", "--engine", "torch", "--record", "tiny", "--json"]
+    done = CliRunner().invoke(
+        command(evaluate), [*arguments, "--weights", str(weights)], catch_exceptions=False
+    )
+    before, after = read_header(SHIPPED_WEIGHTS), read_header(weights)
+    ap = json.loads(done.stdout.splitlines()[-1])["AP"]
+    assert after.ap == {**before.ap, "tiny": ap}
+    assert after.provenance == before.provenance
+    ours, theirs = (load_network(path)[0].state_dict() for path in (SHIPPED_WEIGHTS, weights))
+    assert all(tensor.equal(theirs[name]) for name, tensor in ours.items())
+    with pytest.raises(UserError, match="say which with --weights"):
+        CliRunner().invoke(command(evaluate), arguments, catch_exceptions=False)
 
 
 def test_a_teacher_without_pictures_to_compare_on_is_refused(tiny: Path) -> None:
