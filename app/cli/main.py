@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "store": "app.cli.store",
     "tail": "app.cli.tail",
     "demo": "app.cli.demo",
+    "pose": "app.cli.pose",
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
     "evaluate": "app.cli.evaluate",
