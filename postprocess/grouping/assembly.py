@@ -6,11 +6,11 @@ Shape legend: n peaks; m pairs; p people; k the 18 key points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ghostpose.skeleton import LIMBS, NUM_KEYPOINTS, TREE_LIMBS
+from ghostpose.skeleton import TREE_LIMBS
 from postprocess.grouping.kernel import kernel
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ghostpose.types import FloatArray
     from postprocess.grouping.pair_scores import Pairs
     from postprocess.grouping.peaks import Peaks
-
-_TREE_L: Final = np.isin(np.arange(len(LIMBS)), TREE_LIMBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +43,35 @@ def assemble(
     A limb inside one person confirms it; between two it merges them, unless both have the same key
     point: then it is left out, and nobody's key point is overwritten.
     """
-    limb_m = np.repeat(np.arange(len(LIMBS)), np.diff(pairs.first_l))[chosen]
-    affinity_m = pairs.affinity_m[chosen]
-    order_m = np.lexsort((-affinity_m, ~_TREE_L[limb_m]))
-    chosen = chosen[order_m]
-    peak_pk, limbs_p, squares_p = _join(
-        peaks.keypoint_n,
-        NUM_KEYPOINTS,
-        pairs.start_m[chosen],
-        pairs.end_m[chosen],
-        affinity_m[order_m],
+    peak_pk, limbs_p, affinity_p = _join(
+        peaks.first_c,
+        pairs.first_l,
+        pairs.start_m,
+        pairs.end_m,
+        pairs.affinity_m,
+        chosen,
+        len(TREE_LIMBS),
         min_keypoints,
     )
-    return Assembly(peak_pk, limbs_p, np.sqrt(squares_p / np.maximum(limbs_p, 1)))
+    return Assembly(peak_pk, limbs_p, affinity_p)
 
 
 @kernel
 def _join(
-    keypoint_n: NDArray[np.int64],
-    keypoints: int,
+    first_c: NDArray[np.int32],
+    first_l: NDArray[np.int32],
     start_m: NDArray[np.int32],
     end_m: NDArray[np.int32],
     affinity_m: FloatArray,
+    chosen: NDArray[np.int32],
+    tree_limbs: int,
     min_keypoints: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], FloatArray]:
     """Union-find over peaks; the bits of a group's root say which key points the group has."""
+    keypoint_n = _keypoints(first_c)
     parent_n, bits_n = np.arange(len(keypoint_n)), np.left_shift(1, keypoint_n)
-    limbs_n, squares_n = np.zeros_like(parent_n), np.zeros(len(keypoint_n))
-    for m in range(len(start_m)):
+    limbs_n, squares_n = np.zeros_like(parent_n), np.zeros(len(keypoint_n), np.float32)
+    for m in chosen[_order(chosen, affinity_m, first_l[tree_limbs])]:
         a, b = _root(parent_n, start_m[m]), _root(parent_n, end_m[m])
         if a != b:
             if bits_n[a] & bits_n[b]:
@@ -84,8 +83,29 @@ def _join(
             squares_n[a] += squares_n[b]
         limbs_n[a] += 1
         squares_n[a] += affinity_m[m] * affinity_m[m]
-    roots, peak_pk = _collect(parent_n, keypoint_n, keypoints, min_keypoints)
-    return peak_pk, limbs_n[roots], squares_n[roots].astype(np.float32)
+    roots, peak_pk = _collect(parent_n, keypoint_n, len(first_c) - 1, min_keypoints)
+    affinity_p = np.sqrt(squares_n[roots] / np.maximum(limbs_n[roots], 1)).astype(np.float32)
+    return peak_pk, limbs_n[roots], affinity_p
+
+
+@kernel
+def _keypoints(first_c: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return which key point each peak is a candidate for."""
+    keypoint_n = np.empty(first_c[-1], np.int64)
+    for c in range(len(first_c) - 1):
+        keypoint_n[first_c[c] : first_c[c + 1]] = c
+    return keypoint_n
+
+
+@kernel
+def _order(
+    chosen: NDArray[np.int32], affinity_m: FloatArray, first_extra: int
+) -> NDArray[np.int64]:
+    """Return the order in which limbs join: those of the tree first, the strongest first."""
+    rank = np.empty(len(chosen), np.float32)
+    for n, m in enumerate(chosen):
+        rank[n] = -affinity_m[m] if m < first_extra else 2 - affinity_m[m]
+    return np.argsort(rank, kind="mergesort")
 
 
 @kernel
@@ -101,7 +121,8 @@ def _collect(
         size_n[_root(parent_n, n)] += 1
     roots = np.flatnonzero(size_n >= min_keypoints)
     person_n = np.full(len(parent_n), -1)
-    person_n[roots] = np.arange(len(roots))
+    for person, root in enumerate(roots):
+        person_n[root] = person
     peak_pk = np.full((len(roots), keypoints), -1, np.int32)
     for n in range(len(parent_n)):
         person = person_n[_root(parent_n, n)]

@@ -33,6 +33,11 @@ def kernel(function: Function) -> Function:
     return cast("Function", compiled)
 
 
+def inlined(function: Function) -> Function:
+    """Compile `function` as a part of each kernel that calls it: for innermost loops."""
+    return cast("Function", numba.njit(inline="always")(function))
+
+
 def as_input(array: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a contiguous read-only view (copied only if it must be).
 

@@ -45,24 +45,35 @@ def _match(
         low, high = first_l[limb], first_l[limb + 1]
         if high - low == 0:
             continue
-        row_e = start_m[low:high] - start_m[low:high].min()
-        column_e = end_m[low:high] - end_m[low:high].min()
+        row_e, rows = _from_zero(start_m[low:high])
+        column_e, columns = _from_zero(end_m[low:high])
         if best:
-            _hungarian(row_e, column_e, weight_m[low:high], chosen_m[low:high])
+            _hungarian(row_e, column_e, rows, columns, weight_m[low:high], chosen_m[low:high])
         else:
-            _greedy(row_e, column_e, weight_m[low:high], chosen_m[low:high])
+            _greedy(row_e, column_e, rows, columns, weight_m[low:high], chosen_m[low:high])
     return chosen_m
+
+
+@kernel
+def _from_zero(number_m: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    """Return the numbers less the smallest, and how many there may be up to the largest."""
+    low = high = number_m[0]
+    for number in number_m:
+        low, high = min(low, number), max(high, number)
+    return number_m - low, high - low + 1
 
 
 @kernel
 def _greedy(
     row_e: NDArray[np.int32],
     column_e: NDArray[np.int32],
+    rows: int,
+    columns: int,
     weight_e: FloatArray,
     chosen_e: NDArray[np.bool_],
 ) -> None:
-    row_taken = np.zeros(row_e.max() + 1, np.bool_)
-    column_taken = np.zeros(column_e.max() + 1, np.bool_)
+    row_taken = np.zeros(rows, np.bool_)
+    column_taken = np.zeros(columns, np.bool_)
     for edge in np.argsort(-weight_e, kind="mergesort"):
         row, column = row_e[edge], column_e[edge]
         if weight_e[edge] > 0 and not row_taken[row] and not column_taken[column]:
@@ -73,6 +84,8 @@ def _greedy(
 def _hungarian(
     row_e: NDArray[np.int32],
     column_e: NDArray[np.int32],
+    rows: int,
+    columns: int,
     weight_e: FloatArray,
     chosen_e: NDArray[np.bool_],
 ) -> None:
@@ -82,7 +95,6 @@ def _hungarian(
     cost 0, an edge costs -weight. `u`, `v` keep every reduced cost (cost - u - v) >= 0. Within a
     round, `distance_c` and `via_c` are the shortest path to each column and its last edge.
     """
-    rows, columns = row_e.max() + 1, column_e.max() + 1
     first_r, order_e = _by_row(row_e, rows)
     u_r, v_c = np.zeros(rows), np.zeros(columns)
     edge_of_r, edge_of_c = np.full(rows, -1), np.full(columns, -1)
@@ -131,9 +143,16 @@ def _hungarian(
 @kernel
 def _by_row(row_e: NDArray[np.int32], rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each row's edges begin in the order of edges returned beside it."""
-    first_r = np.zeros(rows + 1, np.int64)
-    first_r[1:] = np.cumsum(np.bincount(row_e, minlength=rows))
-    return first_r, np.argsort(row_e, kind="mergesort")
+    first_r = np.zeros(rows + 2, np.int64)
+    for row in row_e:
+        first_r[row + 2] += 1
+    for row in range(rows):
+        first_r[row + 2] += first_r[row + 1]
+    order_e = np.empty(len(row_e), np.int64)
+    for e, row in enumerate(row_e):
+        order_e[first_r[row + 1]] = e
+        first_r[row + 1] += 1
+    return first_r[: rows + 1], order_e
 
 
 @kernel

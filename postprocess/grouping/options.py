@@ -25,13 +25,13 @@ class GroupingOptions:
     max_peaks: int = 256
     """Most peaks kept of each key point, the strongest; those left out are counted; 1..4096."""
 
-    limb_samples: int = 8
+    limb_samples: int = 6
     """Places along a limb where its affinity field is read; 2..64."""
 
     sample_threshold: float = 0.02
     """A sample agrees when the field along the limb is above this; share of a unit vector, 0..1."""
 
-    min_agreement: float = 0.6
+    min_agreement: float = 0.8
     """Share of a limb's samples that must agree; above 0, at most 1."""
 
     free_length: float = 0.5

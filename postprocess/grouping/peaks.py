@@ -7,6 +7,7 @@ Shape legend: c the 18 key points; h, w map rows and columns; n peaks of all key
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -52,22 +53,37 @@ def find_peaks(pcm_chw: FloatArray, *, threshold: float, max_peaks: int) -> Peak
     don't. A key point keeps its `max_peaks` strongest. Sub-cell positions come from the parabola
     through the logarithms of a maximum and its neighbours, which is exact for a Gaussian.
     """
-    first_c, xy_n2, score_n, dropped = _find(
-        as_input(pcm_chw), NUM_KEYPOINTS, np.float32(threshold), max_peaks, _CURVATURE
-    )
-    return Peaks(first_c, xy_n2, score_n, int(dropped))
+    first_c, peak_n3 = _find(as_input(pcm_chw), NUM_KEYPOINTS, np.float32(threshold), _CURVATURE)
+    kept = _strongest(first_c, peak_n3[:, 2], max_peaks)
+    dropped = len(peak_n3) - len(kept)
+    if dropped:
+        peak_n3 = peak_n3[kept]
+        first_c = np.searchsorted(kept, first_c).astype(np.int32)
+    return Peaks(first_c, peak_n3[:, :2].copy(), peak_n3[:, 2].copy(), dropped)
+
+
+def _strongest(
+    first_c: NDArray[np.int32], score_n: FloatArray, max_peaks: int
+) -> NDArray[np.int64] | range:
+    """Return the numbers of each key point's `max_peaks` strongest peaks, ascending."""
+    if np.diff(first_c).max() <= max_peaks:
+        return range(len(score_n))
+    kept = [
+        np.sort(first + np.argsort(-score_n[first:end], kind="stable")[:max_peaks])
+        for first, end in pairwise(first_c.tolist())
+    ]
+    return np.concatenate(kept)
 
 
 @kernel
 def _find(
-    pcm_chw: FloatArray, channels: int, threshold: np.float32, max_peaks: int, curvature: float
-) -> tuple[NDArray[np.int32], FloatArray, FloatArray, int]:
+    pcm_chw: FloatArray, channels: int, threshold: np.float32, curvature: float
+) -> tuple[NDArray[np.int32], FloatArray]:
     first_c = np.zeros(channels + 1, np.int32)
     peak_n3 = np.empty((256, 3), np.float32)  # grows
     flat_hw = np.empty(pcm_chw.shape[1:], np.bool_)  # cells of flat tops that were looked at
-    count, dropped = 0, 0
+    count = 0
     for c in range(channels):
-        first = count
         flat_hw[...] = False
         for i in range(pcm_chw.shape[1]):
             if not _any_above(pcm_chw[c, i], threshold):
@@ -83,21 +99,17 @@ def _find(
                 peak_n3[count, 0], peak_n3[count, 1] = x, y
                 peak_n3[count, 2] = min(pcm_chw[c, i, j], np.float32(1))
                 count += 1
-        if count - first > max_peaks:
-            _keep_strongest(peak_n3[first:count], max_peaks)
-            dropped += count - first - max_peaks
-            count = first + max_peaks
         first_c[c + 1] = count
-    return first_c, peak_n3[:count, :2].copy(), peak_n3[:count, 2].copy(), dropped
+    return first_c, peak_n3[:count]
 
 
 @kernel
 def _any_above(value_w: FloatArray, threshold: np.float32) -> bool:
-    """Most rows end here. No early exit: so the compiler compares many cells at once."""
-    above = 0
-    for value in value_w:
-        above += value > threshold
-    return above > 0
+    """Most rows end here. No early exit, and 32 bits: so the compiler compares 8 cells at once."""
+    above = np.int32(0)
+    for j in range(len(value_w)):
+        above = np.int32(above | np.int32(value_w[j] > threshold))
+    return bool(above > np.int32(0))
 
 
 @kernel
@@ -132,12 +144,17 @@ def _top(
 @kernel
 def _equal_neighbours(pcm_hw: FloatArray, i: int, j: int) -> int:
     """Return how many of the cell's up to 8 neighbours equal it, or -1 if one is larger."""
-    equal = 0
-    for y in range(max(i - 1, 0), min(i + 2, pcm_hw.shape[0])):
-        for x in range(max(j - 1, 0), min(j + 2, pcm_hw.shape[1])):
-            if pcm_hw[y, x] > pcm_hw[i, j]:
+    rows, columns = pcm_hw.shape
+    value, equal = pcm_hw[i, j], 0
+    if j > 0 and pcm_hw[i, j - 1] > value:  # these two settle most cells
+        return -1
+    if j + 1 < columns and pcm_hw[i, j + 1] > value:
+        return -1
+    for y in range(max(i - 1, 0), min(i + 2, rows)):
+        for x in range(max(j - 1, 0), min(j + 2, columns)):
+            if pcm_hw[y, x] > value:
                 return -1
-            equal += pcm_hw[y, x] == pcm_hw[i, j]
+            equal += pcm_hw[y, x] == value
     return equal - 1
 
 
@@ -184,12 +201,3 @@ def _shift(before: np.float32, value: np.float32, after: np.float32, curvature: 
     if not bend > 0:
         return 0.0
     return float(min(max(0.5 * (fall_before - fall_after) / bend, -0.5), 0.5))
-
-
-@kernel
-def _keep_strongest(peak_n3: FloatArray, keep: int) -> None:
-    """Move the `keep` peaks of highest score to the front, in the order they had."""
-    order_n = np.argsort(-peak_n3[:, 2], kind="mergesort")[:keep]
-    order_n.sort()
-    for place, n in enumerate(order_n):
-        peak_n3[place] = peak_n3[n]

@@ -13,8 +13,11 @@ import numpy as np
 from ghostpose.errors import InvalidValueError
 from ghostpose.skeleton import NUM_KEYPOINTS, NUM_LIMBS, STRIDE
 from ghostpose.types import MAX_PEOPLE, Person
+from postprocess.grouping.kernel import kernel
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ghostpose.types import FloatArray, Placement
     from postprocess.grouping.assembly import Assembly
     from postprocess.grouping.peaks import Peaks
@@ -51,20 +54,35 @@ def select_people(peaks: Peaks, assembly: Assembly, *, min_mean_score: float) ->
     the maps agree counts most, how much of the body is seen a little. (On training pictures this
     ranks true people before false ones better than means or sums of key point scores.)
     """
-    known_pk = assembly.peak_pk >= 0
-    score_pk = np.where(known_pk, peaks.score_n[assembly.peak_pk], np.float32(0))
-    mean_p = score_pk.sum(axis=1) / np.maximum(known_pk.sum(axis=1), 1)
-    score_p = assembly.affinity_p * (assembly.limbs_p / np.float32(NUM_LIMBS)) ** 0.25
-    score_p = np.clip(score_p, 0, 1).astype(np.float32)
+    xy_px_n2 = peaks.xy_n2 * np.float32(STRIDE) + _CENTRE_PX
+    keypoints_pk3, mean_p = _gather(assembly.peak_pk, xy_px_n2, peaks.score_n)
+    seen_p = (assembly.limbs_p / NUM_LIMBS).astype(np.float32)
+    score_p = np.clip(assembly.affinity_p * seen_p ** np.float32(0.25), 0, 1)
     order_p = np.argsort(-score_p, kind="stable")
     order_p = order_p[mean_p[order_p] >= min_mean_score]
     kept_p = order_p[:MAX_PEOPLE]
-    peak_pk, known_pk = assembly.peak_pk[kept_p], known_pk[kept_p]
-    keypoints_pk3 = np.zeros((len(kept_p), NUM_KEYPOINTS, 3), np.float32)
-    xy_px_n2 = peaks.xy_n2 * np.float32(STRIDE) + _CENTRE_PX
-    keypoints_pk3[known_pk, :2] = xy_px_n2[peak_pk[known_pk]]
-    keypoints_pk3[..., 2] = score_pk[kept_p]
-    return GroupedPeople(keypoints_pk3, score_p[kept_p], len(order_p) - len(kept_p))
+    return GroupedPeople(keypoints_pk3[kept_p], score_p[kept_p], len(order_p) - len(kept_p))
+
+
+@kernel
+def _gather(
+    peak_pk: NDArray[np.int32], xy_px_n2: FloatArray, score_n: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return each person's key points (p, k, 3), and their mean score."""
+    people, keypoints = peak_pk.shape
+    keypoints_pk3 = np.zeros((people, keypoints, 3), np.float32)
+    mean_p = np.zeros(people, np.float32)
+    for p in range(people):
+        count = 0
+        for k in range(keypoints):
+            n = peak_pk[p, k]
+            if n >= 0:
+                keypoints_pk3[p, k, :2] = xy_px_n2[n]
+                keypoints_pk3[p, k, 2] = score_n[n]
+                mean_p[p] += score_n[n]
+                count += 1
+        mean_p[p] /= max(count, 1)
+    return keypoints_pk3, mean_p
 
 
 def to_people(
@@ -101,7 +119,7 @@ def to_people(
     )
 
 
-def _boxes(keypoints_pk3: FloatArray, known_pk: np.ndarray) -> list[list[float]]:
+def _boxes(keypoints_pk3: FloatArray, known_pk: NDArray[np.bool_]) -> list[list[float]]:
     """Return left, top, right, bottom of each person's key points."""
     known_pk1 = known_pk[..., None]
     low_p2 = np.where(known_pk1, keypoints_pk3[..., :2], np.inf).min(axis=1, initial=np.inf)
