@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
 
 
-def main(camera: CameraConfig, bus_url: str, pipe: Connection, log_level: int) -> None:
+def main(
+    camera: CameraConfig, bus_url: str, partitions: int | None, pipe: Connection, log_level: int
+) -> None:
     """Play `camera` and send its `CameraReport` through `pipe`."""
     logging.basicConfig(
         level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
@@ -37,7 +39,7 @@ def main(camera: CameraConfig, bus_url: str, pipe: Connection, log_level: int) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_stop_with_supervisor, args=(pipe, stop), daemon=True).start()
-    report = run_camera(camera, bus_url, stop)
+    report = run_camera(camera, bus_url, stop, partitions)
     try:
         pipe.send(report)
     except OSError:

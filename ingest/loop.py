@@ -39,12 +39,14 @@ USER_MISTAKE: Final = 2
 _log = logging.getLogger("ingest.CameraLoop")
 
 
-def run_camera(camera: CameraConfig, bus_url: str, stop: threading.Event) -> CameraReport:
+def run_camera(
+    camera: CameraConfig, bus_url: str, stop: threading.Event, partitions: int | None = None
+) -> CameraReport:
     """Play one camera until its source ends or `stop` is set, and report how that went.
 
     Nothing that ghostpose raises on purpose leaves this function: it becomes the report's problem.
     """
-    return CameraLoop(camera, bus_url, stop).run()
+    return CameraLoop(camera, bus_url, stop, partitions).run()
 
 
 class CameraLoop:
@@ -53,8 +55,15 @@ class CameraLoop:
     A recording then starts again from its beginning, in a new session.
     """
 
-    def __init__(self, camera: CameraConfig, bus_url: str, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        camera: CameraConfig,
+        bus_url: str,
+        stop: threading.Event,
+        partitions: int | None = None,
+    ) -> None:
         self._camera, self._bus_url, self._stop = camera, bus_url, stop
+        self._partitions = partitions
         outage_s = None if camera.policy == "latest" else RECORDING_OUTAGE_S
         self._patience = Patience(camera.name, stop, outage_s)
         self._counters = Counters()
@@ -75,7 +84,7 @@ class CameraLoop:
         return self._report(problem)
 
     def _connect(self) -> Bus:
-        return Bus.connect(self._bus_url, timeout_s=CONNECT_S)
+        return Bus.connect(self._bus_url, partitions=self._partitions, timeout_s=CONNECT_S)
 
     def _load(self) -> Mapping[str, float]:
         return self._counters.tally().as_load()

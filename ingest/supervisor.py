@@ -51,22 +51,26 @@ def run_ingest(
     stop: threading.Event | None = None,
     *,
     recording_restarts: int = RECORDING_RESTARTS,
+    partitions: int | None = None,
 ) -> tuple[CameraReport, ...]:
     """Play all cameras until their sources end, or until `stop`, SIGTERM or SIGINT.
 
     Returns one report a camera, in the order given: what became of its frames, and the sentence
     for the user if something is wrong with it. Signals are handled when `stop` is None, which
-    needs the main thread.
+    needs the main thread. `partitions` is used only if this creates the deployment (None:
+    the default).
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
         ProtocolVersionError: the deployment there speaks another version.
     """
-    Bus.connect(bus_url).close()
+    with Bus.connect(bus_url, partitions=partitions) as bus:
+        # A camera that finds the server emptied makes the same deployment again.
+        partitions = bus.partitions
     if stop is not None:
-        return Supervisor(bus_url, cameras, stop, recording_restarts).run()
+        return Supervisor(bus_url, cameras, stop, recording_restarts, partitions).run()
     with _stopped_by_signals() as stop_by_signal:
-        return Supervisor(bus_url, cameras, stop_by_signal, recording_restarts).run()
+        return Supervisor(bus_url, cameras, stop_by_signal, recording_restarts, partitions).run()
 
 
 @contextmanager
@@ -96,12 +100,18 @@ class CameraProcess:
     crashes: int = 0
     backoff: Backoff = field(default_factory=lambda: Backoff(0.5, LONGEST_WAIT_S))
 
-    def start(self, context: ForkServerContext, bus_url: str) -> None:
+    def start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
         """Start the process."""
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
             target=camera_process.main,
-            args=(self.camera, bus_url, theirs, logging.getLogger().getEffectiveLevel()),
+            args=(
+                self.camera,
+                bus_url,
+                partitions,
+                theirs,
+                logging.getLogger().getEffectiveLevel(),
+            ),
             name=f"camera {self.camera.name}",
         )
         self.process.start()
@@ -133,8 +143,9 @@ class Supervisor:
         cameras: Sequence[CameraConfig],
         stop: threading.Event,
         recording_restarts: int = RECORDING_RESTARTS,
+        partitions: int | None = None,
     ) -> None:
-        self._bus_url, self._stop = bus_url, stop
+        self._bus_url, self._partitions, self._stop = bus_url, partitions, stop
         self._recording_restarts = recording_restarts
         self._all = [CameraProcess(camera) for camera in cameras]
         self._context = multiprocessing.get_context("forkserver")
@@ -155,7 +166,7 @@ class Supervisor:
         now = time.monotonic()
         for one in self._all:
             if one.process is None and one.report is None and one.due_s <= now:
-                one.start(self._context, self._bus_url)
+                one.start(self._context, self._bus_url, self._partitions)
 
     def _wait(self) -> None:
         """Wait until a process ends, one is due, or a signal may have come."""

@@ -54,14 +54,17 @@ def run_postprocess(
     options: PostprocessOptions | None = None,
     *,
     worker: str | None = None,
+    partitions: int | None = None,
 ) -> Counts:
     """Work until `stop` is set, give the partitions back, and return what was done.
+
+    `partitions` is used only if this creates the deployment (None: the default).
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
     """
     options = options or PostprocessOptions()
-    with Bus.connect(bus_url) as bus:
+    with Bus.connect(bus_url, partitions=partitions) as bus:
         warm_up(options.grouping)
         return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop).run()
 

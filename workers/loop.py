@@ -60,16 +60,23 @@ class Counts:
 
 
 def run_inference(
-    bus_url: str, options: WorkerOptions, stop: threading.Event, *, worker: str | None = None
+    bus_url: str,
+    options: WorkerOptions,
+    stop: threading.Event,
+    *,
+    worker: str | None = None,
+    partitions: int | None = None,
 ) -> Counts:
     """Work until `stop` is set, then finish what was taken, and return what was done.
+
+    `partitions` is used only if this creates the deployment (None: the default).
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
         EngineError, WeightsError: the engine can't be made, or broke while working.
     """
     name = worker or worker_name("infer")
-    with Bus.connect(bus_url) as bus:
+    with Bus.connect(bus_url, partitions=partitions) as bus:
         engine = create_engine(
             options.engine,
             weights=options.weights,

@@ -61,17 +61,19 @@ def run_store(
     *,
     worker: str | None = None,
     stop: threading.Event | None = None,
+    partitions: int | None = None,
 ) -> StoreReport:
     """Store what all cameras produce until `stop`, SIGTERM or SIGINT.
 
     Signals are handled when `stop` is None, which needs the main thread. On stopping, what the
-    streams hold at that moment is still stored.
+    streams hold at that moment is still stored. `partitions` is used only if this
+    creates the deployment (None: the default).
 
     Raises:
         StoreError: the database can't be used; a server that doesn't answer is waited for.
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
     """
-    with Bus.connect(bus_url) as bus, _stopping(stop) as stopping:
+    with Bus.connect(bus_url, partitions=partitions) as bus, _stopping(stop) as stopping:
         engine = _wait_for_database(database, stopping)
         if engine is None:
             return StoreReport()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ingest_fakes import Consumer, wait_until
 
+from ghostpose.bus import Bus
 from ghostpose.errors import BusUnavailableError
 from ingest.report import CameraReport, exit_code_of
 from ingest.supervisor import run_ingest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ghostpose.bus import Bus, EmbeddedServer
+    from ghostpose.bus import EmbeddedServer
     from ghostpose.config import CameraConfig
 
     MakeCamera = Callable[..., CameraConfig]
@@ -121,6 +122,14 @@ def test_a_recording_that_keeps_crashing_is_given_up(
     assert given_up.exit_code == 1
     assert other.problem is None
     assert other.tally.published > 0
+
+
+def test_ingest_that_comes_first_creates_the_deployment_as_configured(
+    server: EmbeddedServer, camera: MakeCamera
+) -> None:
+    run_ingest(server.url, [camera("/nowhere.mp4")], threading.Event(), partitions=3)
+    with Bus.connect(server.url) as bus:
+        assert bus.partitions == 3
 
 
 SCRIPT = """

@@ -85,6 +85,16 @@ def poses(server: EmbeddedServer, count: int, camera: str = "lobby") -> list[Pos
     return found
 
 
+def test_a_worker_that_comes_first_creates_the_deployment_as_configured(
+    server: EmbeddedServer,
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    run_postprocess(server.url, stop, partitions=3)
+    with Bus.connect(server.url) as bus:
+        assert bus.partitions == 3
+
+
 def test_frames_that_come_out_of_order_are_committed_in_order_with_their_people(
     server: EmbeddedServer, free: Pipeline
 ) -> None:

@@ -72,6 +72,16 @@ def test_every_frame_gets_the_maps_of_its_picture(
     assert np.allclose(message.maps.paf_chw, standing_people(64, 104).paf_chw, atol=0.01)
 
 
+def test_a_worker_that_comes_first_creates_the_deployment_as_configured(
+    server: EmbeddedServer,
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    run_inference(server.url, WorkerOptions(engine="stub:0"), stop, partitions=3)
+    with Bus.connect(server.url) as bus:
+        assert bus.partitions == 3
+
+
 def test_frames_of_several_sizes_are_all_done(server: EmbeddedServer, pipeline: Pipeline) -> None:
     for width in (16, 32, 16, 48):
         pipeline.publisher.publish(samples.info(), samples.picture(width, 8))

@@ -5,21 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
 import samples
 from roles import make_pipeline
 from sqlalchemy import create_engine, func, select, text
 
+from ghostpose.bus import Bus
 from ghostpose.errors import BusUnavailableError, StoreError
 from postprocess.store import open_database, run_store
 from postprocess.store import schema as tables
 from postprocess.store import worker as store_worker
 from postprocess.store.group_reader import STORE_GROUP, GroupReader
-
-if TYPE_CHECKING:
-    from ghostpose.bus import Bus
 
 LIMIT_S = 15.0
 
@@ -215,6 +212,14 @@ def test_two_workers_store_each_message_once(server, bus, pipeline, address):
         play(pipeline, 30)
         wait_until(lambda: count(address, tables.poses) == 30)
     assert count(address, tables.people) == 30
+
+
+def test_a_store_that_comes_first_creates_the_deployment_as_configured(server, file_address):
+    stop = threading.Event()
+    stop.set()
+    run_store(server.url, file_address, stop=stop, partitions=3)
+    with Bus.connect(server.url) as bus:
+        assert bus.partitions == 3
 
 
 def test_no_server_is_one_sentence(tmp_path, file_address):
