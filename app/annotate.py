@@ -59,13 +59,12 @@ def annotate_all(cameras: Sequence[CameraConfig], output: Path) -> None:
     """
     messages = read_poses(output / "poses.jsonl")
     drawn = [camera for camera in cameras if messages.get(camera.name)]
+    each = max(1, SHEET_CELLS // max(len(drawn), 1))
     sheet: list[DrawnFrame] = []
     for camera in drawn:
-        each = max(1, SHEET_CELLS // len(drawn))
         sheet += _annotate(camera, messages[camera.name], output, each)
     if sheet:
-        columns = min(SHEET_COLUMNS, len(sheet))
-        write_sheet(sheet, output / "sheet.png", columns)
+        write_sheet(sheet, output / "sheet.png", min(SHEET_COLUMNS, each))
 
 
 def read_poses(path: Path) -> dict[str, list[PoseMessage]]:

@@ -16,8 +16,8 @@ HEIGHT_PX: Final = 576
 CAMERAS: Final[dict[str, dict[str, object]]] = {
     "half-rate": {"fps": 5.0},
     "middle": {"start_s": 8.0},
-    "mirrored": {"start_s": 12.0, "mirror": True},
-    "late": {"start_s": 16.0},
+    "mirrored": {"start_s": 14.0, "mirror": True},
+    "late": {"start_s": 18.0},
 }
 """What makes each camera differ: where it starts, how it looks, how fast it is."""
 
