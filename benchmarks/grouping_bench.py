@@ -83,7 +83,9 @@ def steps(maps: Maps, options: GroupingOptions) -> dict[str, Callable[[], object
         "matching (Hungarian)": lambda: match(pairs, "hungarian"),
         "matching (greedy)": lambda: match(pairs, "greedy"),
         "assembly": lambda: assemble(peaks, pairs, chosen, min_keypoints=options.min_keypoints),
-        "people": lambda: select_people(peaks, assembly, min_mean_score=options.min_mean_score),
+        "people": lambda: select_people(
+            peaks, assembly, min_mean_score=options.min_mean_score, min_score=options.min_score
+        ),
         "all of group()": lambda: group(maps, options),
         "to_people()": lambda: to_people(grouped, placement, WIDTH_PX, HEIGHT_PX),
     }

@@ -141,7 +141,7 @@ def _draw_skeleton(canvas_hw3: ByteArray, person: Person, unit: int) -> None:
     for start, end, colour in limbs:
         cv2.line(canvas_hw3, start, end, own or colour, unit, cv2.LINE_AA, _FRACTION_BITS)
     for point_3 in points_k3[points_k3[:, 2] > 0]:
-        centre, radius = _fixed_point(point_3[:2]), unit << _FRACTION_BITS
+        centre, radius = _fixed_point(point_3[:2]), 12 * unit  # three quarters of a line
         outline = radius + (1 << _FRACTION_BITS)
         cv2.circle(canvas_hw3, centre, outline, _OUTLINE, -1, cv2.LINE_AA, _FRACTION_BITS)
         cv2.circle(canvas_hw3, centre, radius, own or _WHITE, -1, cv2.LINE_AA, _FRACTION_BITS)
@@ -150,7 +150,7 @@ def _draw_skeleton(canvas_hw3: ByteArray, person: Person, unit: int) -> None:
 def _draw_label(canvas_hw3: ByteArray, person: Person, unit: int) -> None:
     text = person.track if person.track is not None else f"{person.score:.2f}"
     colour = track_colour(person.track) if person.track is not None else _WHITE
-    scale = 0.35 + 0.1 * unit
+    scale = 0.25 + 0.1 * unit
     (text_w, text_h), _ = cv2.getTextSize(text, _FONT, scale, unit)
     left, top, width, _ = person.box
     x = round(left + width / 2 - text_w / 2)

@@ -33,7 +33,9 @@ def group(maps: Maps, options: GroupingOptions) -> GroupedPeople:
     pairs = score_pairs(peaks, maps.paf_chw, options, offset_cells=maps.paf_offset_cells)
     chosen = match(pairs, options.matching)
     assembly = assemble(peaks, pairs, chosen, min_keypoints=options.min_keypoints)
-    people = select_people(peaks, assembly, min_mean_score=options.min_mean_score)
+    people = select_people(
+        peaks, assembly, min_mean_score=options.min_mean_score, min_score=options.min_score
+    )
     if not peaks.dropped and not people.capped:
         return people
     _log.warning(

@@ -46,6 +46,9 @@ class GroupingOptions:
     min_mean_score: float = 0.2
     """People whose key points' mean score is below this are dropped; confidence, 0..1."""
 
+    min_score: float = 0.2
+    """People whose own score (see `select_people`) is below this are dropped; 0..1."""
+
     def __post_init__(self) -> None:
         _check("peak_threshold", self.peak_threshold, 0, 1)
         _check("max_peaks", self.max_peaks, 1, 4096)
@@ -55,6 +58,7 @@ class GroupingOptions:
         _check("free_length", self.free_length, 1e-6, math.inf)
         _check("min_keypoints", self.min_keypoints, 1, 18)
         _check("min_mean_score", self.min_mean_score, 0, 1)
+        _check("min_score", self.min_score, 0, 1)
         if self.matching not in ("hungarian", "greedy"):
             raise InvalidValueError(
                 f"grouping: matching must be 'hungarian' or 'greedy', got {self.matching!r}"

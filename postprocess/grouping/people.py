@@ -47,8 +47,10 @@ class GroupedPeople:
             raise InvalidValueError(f"grouped people: wanted shapes {wanted}, got {got}")
 
 
-def select_people(peaks: Peaks, assembly: Assembly, *, min_mean_score: float) -> GroupedPeople:
-    """Return the assemblies whose key points' mean score is at least `min_mean_score`.
+def select_people(
+    peaks: Peaks, assembly: Assembly, *, min_mean_score: float, min_score: float
+) -> GroupedPeople:
+    """Return the assemblies whose key points' mean score and own score are at least the limits.
 
     A person's score is its affinity times the fourth root of the share of limbs it has: how well
     the maps agree counts most, how much of the body is seen a little. (On training pictures this
@@ -59,7 +61,7 @@ def select_people(peaks: Peaks, assembly: Assembly, *, min_mean_score: float) ->
     seen_p = (assembly.limbs_p / NUM_LIMBS).astype(np.float32)
     score_p = np.clip(assembly.affinity_p * seen_p ** np.float32(0.25), 0, 1)
     order_p = np.argsort(-score_p, kind="stable")
-    order_p = order_p[mean_p[order_p] >= min_mean_score]
+    order_p = order_p[((mean_p >= min_mean_score) & (score_p >= min_score))[order_p]]
     kept_p = order_p[:MAX_PEOPLE]
     return GroupedPeople(keypoints_pk3[kept_p], score_p[kept_p], len(order_p) - len(kept_p))
 

@@ -114,7 +114,7 @@ def test_a_mirrored_picture_gives_mirrored_people() -> None:
 def run_with_order(maps: Maps, peaks: Peaks) -> GroupedPeople:
     pairs = score_pairs(peaks, maps.paf_chw, OPTIONS)
     assembly = assemble(peaks, pairs, match(pairs, "hungarian"), min_keypoints=3)
-    return select_people(peaks, assembly, min_mean_score=0.2)
+    return select_people(peaks, assembly, min_mean_score=0.2, min_score=0.2)
 
 
 def test_the_order_of_candidates_changes_nothing() -> None:
@@ -185,6 +185,7 @@ def test_large_maps_full_of_noise_end_soon() -> None:
         {"matching": "best"},
         {"min_keypoints": 19},
         {"min_mean_score": 1.5},
+        {"min_score": -1},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
@@ -200,8 +201,15 @@ def test_an_option_out_of_range_is_refused_by_name(wrong: dict[str, object]) -> 
         (GroupingOptions(min_keypoints=6), 2),
         (GroupingOptions(peak_threshold=0.7), 1),
         (GroupingOptions(min_mean_score=0.7), 1),
+        (GroupingOptions(min_score=0.8), 1),
     ],
-    ids=["too few key points", "enough key points", "too weak peaks", "too low a mean"],
+    ids=[
+        "too few key points",
+        "enough key points",
+        "too weak peaks",
+        "too low a mean",
+        "too little of a body",
+    ],
 )
 def test_each_limit_drops_the_lesser_person(options: GroupingOptions, people: int) -> None:
     both = np.stack([standing(80, 20, 250), standing(250, 20, 250)])
@@ -220,5 +228,5 @@ def test_every_limb_of_the_skeleton_takes_part() -> None:
         maps.paf_chw[[limb.paf_x, limb.paf_y]] = 0
         for extra in LIMBS[17:]:
             maps.paf_chw[[extra.paf_x, extra.paf_y]] = 0
-        grouped = group(maps, GroupingOptions(min_keypoints=1))
+        grouped = group(maps, GroupingOptions(min_keypoints=1, min_score=0))
         assert len(grouped.score_p) == 2, f"limb {number}"

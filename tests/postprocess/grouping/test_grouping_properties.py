@@ -64,7 +64,9 @@ def test_any_numbers_give_valid_people(
 ) -> None:
     values = data.draw(arrays(np.float32, (57, height, width), elements=numbers))
     offset = data.draw(st.sampled_from([0.0, 0.4375, 16.0, -16.0]))
-    options = GroupingOptions(matching=matching, min_keypoints=1, min_mean_score=0, max_peaks=9)
+    options = GroupingOptions(
+        matching=matching, min_keypoints=1, min_mean_score=0, min_score=0, max_peaks=9
+    )
     grouped = group(Maps(values[:19], values[19:], offset), options)
     assert np.isfinite(grouped.keypoints_pk3).all()
     assert (grouped.score_p >= 0).all()

@@ -38,7 +38,7 @@ def grouped_of(*points: tuple[float, float, float], people: int = 1) -> GroupedP
 
 
 def test_key_points_are_in_input_pixels_of_their_cells() -> None:
-    people = select_people(*bodies([0.8], [0.7], [19]), min_mean_score=0.2)
+    people = select_people(*bodies([0.8], [0.7], [19]), min_mean_score=0.2, min_score=0)
     np.testing.assert_allclose(people.keypoints_pk3[0, 5], (3.5, 8 * 5 + 3.5, 0.8))
     assert people.capped == 0
 
@@ -46,30 +46,41 @@ def test_key_points_are_in_input_pixels_of_their_cells() -> None:
 def test_missing_key_points_are_zero() -> None:
     peaks, assembly = bodies([0.8], [0.7], [5])
     assembly.peak_pk[0, 3:] = -1
-    people = select_people(peaks, assembly, min_mean_score=0.2)
+    people = select_people(peaks, assembly, min_mean_score=0.2, min_score=0)
     assert not people.keypoints_pk3[0, 3:].any()
     assert people.keypoints_pk3[0, :3].all()
 
 
 def test_people_of_low_mean_score_are_dropped() -> None:
-    people = select_people(*bodies([0.8, 0.15], [0.7, 0.9], [19, 19]), min_mean_score=0.2)
+    people = select_people(
+        *bodies([0.8, 0.15], [0.7, 0.9], [19, 19]), min_mean_score=0.2, min_score=0
+    )
     np.testing.assert_allclose(people.keypoints_pk3[:, 0, 2], [0.8])
 
 
+def test_people_of_low_own_score_are_dropped() -> None:
+    people = select_people(
+        *bodies([0.5, 0.6], [0.1, 0.9], [19, 19]), min_mean_score=0.2, min_score=0.2
+    )
+    np.testing.assert_allclose(people.keypoints_pk3[:, 0, 2], [0.6])
+
+
 def test_the_strongest_person_comes_first() -> None:
-    people = select_people(*bodies([0.5, 0.6, 0.7], [0.2, 0.9, 0.5], [19] * 3), min_mean_score=0)
+    people = select_people(
+        *bodies([0.5, 0.6, 0.7], [0.2, 0.9, 0.5], [19] * 3), min_mean_score=0, min_score=0
+    )
     np.testing.assert_allclose(people.keypoints_pk3[:, 0, 2], [0.6, 0.7, 0.5])
     np.testing.assert_allclose(people.score_p, [0.9, 0.5, 0.2])
 
 
 def test_a_clear_half_body_scores_above_a_faint_whole_one() -> None:
-    people = select_people(*bodies([0.5, 0.5], [0.9, 0.3], [8, 19]), min_mean_score=0)
+    people = select_people(*bodies([0.5, 0.5], [0.9, 0.3], [8, 19]), min_mean_score=0, min_score=0)
     assert people.score_p[0] > 0.6
     assert people.score_p[1] == pytest.approx(0.3)
 
 
 def test_more_of_the_same_body_scores_higher() -> None:
-    people = select_people(*bodies([0.5, 0.5], [0.8, 0.8], [19, 9]), min_mean_score=0)
+    people = select_people(*bodies([0.5, 0.5], [0.8, 0.8], [19, 9]), min_mean_score=0, min_score=0)
     assert people.score_p[0] == pytest.approx(0.8)
     assert 0.5 < people.score_p[1] < 0.8
 
@@ -77,7 +88,9 @@ def test_more_of_the_same_body_scores_higher() -> None:
 def test_people_over_the_messages_limit_are_counted_and_the_weakest() -> None:
     count = MAX_PEOPLE + 7
     affinities = np.linspace(0.1, 0.9, count).tolist()
-    people = select_people(*bodies([0.5] * count, affinities, [19] * count), min_mean_score=0)
+    people = select_people(
+        *bodies([0.5] * count, affinities, [19] * count), min_mean_score=0, min_score=0
+    )
     assert len(people.score_p) == MAX_PEOPLE
     assert people.capped == 7
     assert people.score_p.min() == pytest.approx(affinities[7])
