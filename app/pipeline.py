@@ -15,6 +15,7 @@ from app.launch import Children, ProcessDiedError
 from app.processes import PROCESSES, ProcessRow
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
+from ghostpose.bus.retention import CAMERA_KEPT_BYTES
 from ghostpose.client import PoseReader
 from ingest.sources import probe
 
@@ -194,13 +195,10 @@ def probe_all(config: GhostposeConfig) -> dict[str, SourceInfo]:
 
 
 def server_mb(config: GhostposeConfig) -> int:
-    """Return memory enough for everything the cameras may have in flight, twice over."""
-    return (
-        MIN_SERVER_MB
-        + 2
-        * sum(
-            camera.credit * round(camera.height**2 * 2 * (BYTES_PER_PIXEL + MAPS_BYTES_PER_PIXEL))
-            for camera in config.cameras
-        )
-        // 1_000_000
+    """Return memory enough for all cameras' results and, twice over, what may be in flight."""
+    in_flight = sum(
+        camera.credit * round(camera.height**2 * 2 * (BYTES_PER_PIXEL + MAPS_BYTES_PER_PIXEL))
+        for camera in config.cameras
     )
+    kept = CAMERA_KEPT_BYTES * len(config.cameras)
+    return MIN_SERVER_MB + (2 * in_flight + kept) // 1_000_000

@@ -60,7 +60,7 @@ TOPICS: Final = (
         payload="PoseMessage as JSON",
         producer="postprocess",
         consumer="users, store",
-        bound="POSES_KEPT messages and POSES_KEPT_S seconds",
+        bound="POSES_KEPT messages, POSES_KEPT_BYTES and POSES_KEPT_S seconds",
     ),
     Topic(
         name="events",
@@ -68,7 +68,7 @@ TOPICS: Final = (
         payload="EventMessage as JSON",
         producer="postprocess; the start of a session: ingest",
         consumer="users, store",
-        bound="EVENTS_KEPT messages and EVENTS_KEPT_S seconds",
+        bound="EVENTS_KEPT messages, EVENTS_KEPT_BYTES and EVENTS_KEPT_S seconds",
     ),
     Topic(
         name="dead",

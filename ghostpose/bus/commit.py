@@ -6,14 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ghostpose.bus.dead import short_detail
-from ghostpose.bus.retention import (
-    DEAD_KEPT,
-    DEAD_PAYLOAD_BYTES,
-    EVENTS_KEPT,
-    EVENTS_KEPT_S,
-    POSES_KEPT,
-    POSES_KEPT_S,
-)
+from ghostpose.bus.retention import DEAD_KEPT, DEAD_PAYLOAD_BYTES, events_kept, poses_kept
 from ghostpose.bus.steps import Step
 from ghostpose.codec.poses import encode_event, encode_pose
 from ghostpose.errors import BusError, InvalidValueError, LeaseLostError
@@ -122,6 +115,7 @@ def commit(
         LeaseLostError: the lease ran out or another worker has taken the partition.
         BusError: it isn't this ticket's turn.
     """
+    kept = poses_kept() if outcome.kind == "pose" else events_kept()
     reply = bus.run(
         Step.COMMIT,
         _keys(bus, lease, delivery, outcome),
@@ -137,11 +131,9 @@ def commit(
             outcome.published_ms,
             0 if state is None else 1,
             state or b"",
-            *(
-                (POSES_KEPT, round(POSES_KEPT_S * 1000))
-                if outcome.kind == "pose"
-                else (EVENTS_KEPT, round(EVENTS_KEPT_S * 1000))
-            ),
+            kept.count,
+            kept.bytes,
+            kept.age_ms,
             short_detail(delivery.damage) if delivery.damage else "",
             DEAD_PAYLOAD_BYTES,
             DEAD_KEPT,

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ghostpose.bus.retention import EVENTS_KEPT
+from ghostpose.bus.retention import events_kept
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import id_ms
 from ghostpose.codec.messages import encode_end_header, encode_frame_header
@@ -72,10 +72,11 @@ class FramePublisher:
         # The script puts the number in: it alone knows it.
         start = encode_event(EventMessage("session_start", self.camera, 0, 0)).decode()
         before, after = start.split('"session":0', 1)
+        kept = events_kept()
         reply = self._bus.run(
             Step.OPEN_SESSION,
             (self._cam_key, self._events_key),
-            (before + '"session":', after, EVENTS_KEPT),
+            (before + '"session":', after, kept.count, kept.age_ms),
         )
         if reply[0] != b"opened":
             raise self._lost()

@@ -8,7 +8,7 @@
 -- ARGV[2]  entry id
 -- ARGV[3]  why: the reason
 -- ARGV[4]  detail: a sentence
--- ARGV[5]  bytes kept of each field
+-- ARGV[5]  bytes kept of its fields together
 -- ARGV[6]  dead letters kept
 -- ARGV[7]  camera of the tombstone; empty: none, the entry names no frame
 -- ARGV[8]  session
@@ -17,14 +17,17 @@
 -- ARGV[11] header of the tombstone
 -- Reply: 1 | 0: the entry is gone, another was first
 
+-- Fields kept of an entry: ours have at most 7.
+local LETTER_FIELDS = 16
+
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if not entry then
   return 0
 end
-local letter = {'why', ARGV[3], 'detail', ARGV[4], 'from', KEYS[1]}
-for f = 1, #entry[2], 2 do
-  letter[#letter + 1] = entry[2][f]
-  letter[#letter + 1] = string.sub(entry[2][f + 1], 1, tonumber(ARGV[5]))
+local letter, left = {'why', ARGV[3], 'detail', ARGV[4], 'from', KEYS[1]}, tonumber(ARGV[5])
+for f = 1, math.min(#entry[2], 2 * LETTER_FIELDS) do
+  letter[#letter + 1] = string.sub(entry[2][f], 1, left)
+  left = left - #letter[#letter]
 end
 redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])

@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
 -- commit: the one step that makes a pose message, a gap or the end of a session exist.
 -- Refuses a lease that is lost or has run out, and any ticket but the next.
--- With allow-oom: it drains, and what it appends to is trimmed.
+-- With allow-oom: it drains, and what it appends to is trimmed, by number, bytes and age.
 --
 -- KEYS[1]  lease  hash    of the partition; read
 -- KEYS[2]  cam    hash    of the camera; read and written: committed, csession (that of the last
---                         commit), sposes and sgaps (of that session), the counters of ARGV[17...]
+--                         commit), sposes and sgaps (of that session), the counters of ARGV[18...]
 -- KEYS[3]  maps   stream  of the partition; loses the entry
--- KEYS[4]  out    stream  poses or events of the camera; gets the message
+-- KEYS[4]  out    stream  poses or events of the camera; gets the message; vanishes when no more
+--                         come for ARGV[14] ms
 -- KEYS[5]  state  string  tracker state of the camera; written
--- KEYS[6]  dead   stream  of the partition; gets the entry if ARGV[14] says so
+-- KEYS[6]  dead   stream  of the partition; gets the entry if ARGV[15] says so
 -- ARGV[1]  token of the lease
 -- ARGV[2]  group of the maps stream
 -- ARGV[3]  entry id
@@ -22,13 +23,21 @@
 -- ARGV[10] 1: ARGV[11] is the new state; 0: leave it
 -- ARGV[11] state
 -- ARGV[12] messages kept in `out`
--- ARGV[13] ms that messages are kept in `out`
--- ARGV[14] detail of a dead letter; empty: none
--- ARGV[15] bytes kept of each of its fields
--- ARGV[16] dead letters kept
--- ARGV[17], ARGV[18] ...  counter of the cam hash, what to add to it
+-- ARGV[13] bytes kept in `out`, taking all messages to be as long as this one
+-- ARGV[14] ms that messages are kept in `out`
+-- ARGV[15] detail of a dead letter; empty: none
+-- ARGV[16] bytes kept of it
+-- ARGV[17] dead letters kept
+-- ARGV[18], ARGV[19] ...  counter of the cam hash, what to add to it
 -- Reply: {"committed", id} | {"duplicate"}: it was committed before; the entry is removed
 --      | {"order", ticket committed last} | {"lost"}: the lease
+
+-- However long messages are, so many are kept: who reads now must not lose one between two reads.
+local FEWEST_KEPT = 100
+-- What an entry takes besides its message: its id, field names, lengths.
+local ENTRY_BYTES = 64
+-- Fields kept of a dead letter: ours have at most 7.
+local LETTER_FIELDS = 16
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -38,7 +47,7 @@ if lease[1] ~= ARGV[1] or tonumber(lease[2]) <= now then
 end
 
 local counters = {'committed', 'csession', 'sposes', 'sgaps'}
-for a = 17, #ARGV, 2 do
+for a = 18, #ARGV, 2 do
   counters[#counters + 1] = ARGV[a]
 end
 local cam = redis.call('HMGET', KEYS[2], unpack(counters))
@@ -47,14 +56,14 @@ if ticket > committed + 1 then
   return {'order', string.format('%.0f', committed)}
 end
 
-if ticket == committed + 1 and ARGV[14] ~= '' then
-  local letter = {'why', 'decode', 'detail', ARGV[14], 'from', KEYS[3]}
+if ticket == committed + 1 and ARGV[15] ~= '' then
+  local letter, left = {'why', 'decode', 'detail', ARGV[15], 'from', KEYS[3]}, tonumber(ARGV[16])
   local entry = redis.call('XRANGE', KEYS[3], ARGV[3], ARGV[3])[1]
-  for f = 1, entry and #entry[2] or 0, 2 do
-    letter[#letter + 1] = entry[2][f]
-    letter[#letter + 1] = string.sub(entry[2][f + 1], 1, tonumber(ARGV[15]))
+  for f = 1, entry and math.min(#entry[2], 2 * LETTER_FIELDS) or 0, 1 do
+    letter[#letter + 1] = string.sub(entry[2][f], 1, left)
+    left = left - #letter[#letter]
   end
-  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[16], '*', unpack(letter))
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[17], '*', unpack(letter))
 end
 redis.call('XACK', KEYS[3], ARGV[2], ARGV[3])
 redis.call('XDEL', KEYS[3], ARGV[3])
@@ -74,17 +83,21 @@ elseif ARGV[6] == 'gap' then
 else
   message[2] = string.format('%s"poses":%.0f,"gaps":%.0f%s', ARGV[7], poses, gaps, ARGV[8])
 end
-local id = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[12], '*', unpack(message))
+local fit = math.floor(tonumber(ARGV[13]) / (#message[2] + ENTRY_BYTES))
+local kept = math.min(tonumber(ARGV[12]), math.max(FEWEST_KEPT, fit))
+local id = redis.call('XADD', KEYS[4], 'MAXLEN', '~', string.format('%.0f', kept), '*',
+  unpack(message))
 if ticket % 64 == 0 then
-  redis.call('XTRIM', KEYS[4], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[13])))
+  redis.call('XTRIM', KEYS[4], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[14])))
 end
+redis.call('PEXPIRE', KEYS[4], ARGV[14])
 if ARGV[10] == '1' then
   redis.call('SET', KEYS[5], ARGV[11])
 end
 local changes = {'committed', ARGV[5], 'csession', ARGV[4], 'sposes', string.format('%.0f', poses),
   'sgaps', string.format('%.0f', gaps)}
-for a = 17, #ARGV, 2 do
-  local before = tonumber(cam[4 + (a - 15) / 2] or 0)
+for a = 18, #ARGV, 2 do
+  local before = tonumber(cam[4 + (a - 16) / 2] or 0)
   changes[#changes + 1] = ARGV[a]
   changes[#changes + 1] = string.format('%.0f', before + tonumber(ARGV[a + 1]))
 end

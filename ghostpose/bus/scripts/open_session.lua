@@ -7,6 +7,7 @@
 -- ARGV[1]  the event's JSON up to the session's number
 -- ARGV[2]  the event's JSON after it
 -- ARGV[3]  events kept in the stream
+-- ARGV[4]  ms that they are kept; the stream vanishes when no more come for so long
 -- Reply: {"opened", session} | {"lost"}: the camera isn't registered (any more)
 
 local cam = redis.call('HMGET', KEYS[1], 'credit', 'session')
@@ -21,4 +22,5 @@ end
 local number = string.format('%.0f', session)
 redis.call('HSET', KEYS[1], 'session', number, 'seq', '0')
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'd', ARGV[1] .. number .. ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return {'opened', number}

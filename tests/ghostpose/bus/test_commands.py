@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+import samples
 from roles import make_pipeline
 
-from ghostpose.bus import commit
+from ghostpose.bus import Bus, EmbeddedServer, retention
 
 if TYPE_CHECKING:
     import pytest
+    from roles import Pipeline
 
 FRAMES = 20
 
@@ -35,11 +38,11 @@ def test_a_frame_takes_five_round_trips_and_few_commands(bus) -> None:
     assert stats["evalsha"] == 5 * FRAMES, "publish, take, finish, take maps, commit"
     assert "eval" not in stats
     within = sum(stats.values()) - stats["evalsha"]
-    assert within <= (22 + bus.partitions) * FRAMES, stats
+    assert within <= (23 + bus.partitions) * FRAMES, stats
 
 
 def test_old_poses_are_trimmed_by_number(bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "POSES_KEPT", 50)
+    monkeypatch.setattr(retention, "POSES_KEPT", 50)
     pipeline = make_pipeline(bus, "lobby", credit=300)
     pipeline.publish(300)
     while pipeline.infer(100):
@@ -49,16 +52,18 @@ def test_old_poses_are_trimmed_by_number(bus, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_old_poses_are_trimmed_by_age(bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "POSES_KEPT_S", 0.0)
+    monkeypatch.setattr(retention, "POSES_KEPT_S", 0.5)
     pipeline = make_pipeline(bus, "lobby", credit=300)
-    pipeline.publish(128)
-    while pipeline.infer(100):
+    deadline, published = time.monotonic() + 1, 0
+    while time.monotonic() < deadline or published % 64:
+        published += len(pipeline.publish())
+        pipeline.infer()
         pipeline.commit()
-    assert len(pipeline.committed_seqs()) < 16, "of the last 64, all but the newest node"
+    assert 0 < len(pipeline.committed_seqs()) < published
 
 
 def test_old_events_are_trimmed(bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "EVENTS_KEPT", 50)
+    monkeypatch.setattr(retention, "EVENTS_KEPT", 50)
     pipeline = make_pipeline(bus, "lobby", credit=500)
     pipeline.publish(500)
     for delivery in pipeline.frames.take(500, 0):
@@ -80,3 +85,62 @@ def test_the_bus_is_empty_of_payload_when_all_is_committed(pipeline) -> None:
         assert pipeline.bus.client.xlen(stream) == 0
         (group,) = pipeline.bus.client.xinfo_groups(stream)
         assert group["pending"] == 0
+
+
+def commit_crowds(pipeline: Pipeline, frames: int, people: int) -> None:
+    """Take frames through all roles, each with a pose message of so many people."""
+    for _ in range(frames):
+        pipeline.publish()
+        pipeline.infer()
+        (delivery,) = pipeline.take_maps()
+        pose = samples.pose(delivery.message.id, people)
+        assert pipeline.maps.commit_pose(pipeline.lease, delivery, pose, b"")
+
+
+def test_crowds_for_ever_never_fill_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 people are 27 KB a message: 330 of them are more than the server has."""
+    monkeypatch.setattr(retention, "POSES_KEPT_BYTES", 3_000_000)
+    with EmbeddedServer(maxmemory_mb=8) as server, Bus.connect(server.url) as bus:
+        pipeline = make_pipeline(bus, "station")
+        commit_crowds(pipeline, 330, people=60)
+        key = bus.keys.poses("station")
+        assert bus.client.memory_usage(key, samples=0) < 4_000_000
+        assert 100 <= bus.client.xlen(key) < 150
+        commit_crowds(pipeline, 20, people=0)
+        assert bus.client.xlen(key) > 110, "short messages push nothing out"
+
+
+def test_however_long_messages_are_the_newest_hundred_stay(
+    bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "POSES_KEPT_BYTES", 1)
+    pipeline = make_pipeline(bus, "lobby")
+    commit_crowds(pipeline, 130, people=8)
+    assert pipeline.committed_seqs()[-100:] == list(range(30, 130))
+    assert len(pipeline.committed_seqs()) < 105
+
+
+def test_the_results_of_a_camera_that_is_gone_vanish_but_not_its_counters(pipeline) -> None:
+    client, keys = pipeline.bus.client, pipeline.bus.keys
+    pipeline.publish(2)
+    pipeline.infer()
+    pipeline.frames.skip(pipeline.frames.take(1, 0)[0], "stale")
+    assert 0 < client.pttl(keys.events("lobby")) <= retention.EVENTS_KEPT_S * 1000
+    client.persist(keys.events("lobby"))
+    pipeline.commit()
+    assert 0 < client.pttl(keys.poses("lobby")) <= retention.POSES_KEPT_S * 1000
+    assert 0 < client.pttl(keys.events("lobby")) <= retention.EVENTS_KEPT_S * 1000
+    assert client.pttl(keys.state("lobby")) == client.pttl(keys.camera("lobby")) == -1
+
+
+def test_a_camera_goes_on_after_its_results_vanished(bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "POSES_KEPT_S", 0.05)
+    pipeline = make_pipeline(bus, "lobby")
+    commit_crowds(pipeline, 1, people=1)
+    deadline = time.monotonic() + 5
+    while bus.client.exists(bus.keys.poses("lobby")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not pipeline.poses()
+    monkeypatch.undo()
+    commit_crowds(pipeline, 3, people=1)
+    assert pipeline.committed_seqs() == [1, 2, 3]

@@ -188,7 +188,20 @@ def test_a_dead_letter_keeps_large_pictures_only_to_a_cap(pipeline) -> None:
     (delivery,) = pipeline.frames.take(1, 0)
     pipeline.frames.bury(delivery, "poison", "x" * 10_000)
     ((_, letter),) = pipeline.bus.client.xrange(pipeline.bus.keys.dead(pipeline.partition))
-    assert (len(letter[b"p"]), len(letter[b"detail"])) == (256 * 1024, 500)
+    assert 63 * 1024 < len(letter[b"p"]) < 64 * 1024
+    assert (letter[b"c"], len(letter[b"detail"])) == (b"lobby", 500)
+
+
+def test_the_dead_letters_of_a_partition_are_bounded_whatever_is_buried(pipeline) -> None:
+    client, keys = pipeline.bus.client, pipeline.bus.keys
+    stream, junk = keys.frames(pipeline.partition), b"x" * 100_000
+    for _ in range(110):
+        client.xadd(stream, {"a": junk, "b": junk})
+    client.xadd(stream, {str(number): "of too many fields" for number in range(9000)})
+    assert not pipeline.frames.take(200, 0)
+    assert (pipeline.frames.buried, client.xlen(stream)) == (111, 0)
+    assert client.xlen(keys.dead(pipeline.partition)) == 100
+    assert client.memory_usage(keys.dead(pipeline.partition), samples=0) < 10_000_000
 
 
 def test_a_frame_that_cannot_be_decoded_is_buried_and_does_not_hold_up_the_next(pipeline) -> None:
