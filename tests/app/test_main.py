@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,13 +45,16 @@ def test_help_imports_nothing_heavy() -> None:
     assert not HEAVY & set(shown.stdout.split())
 
 
-def test_help_answers_in_under_half_a_second() -> None:
-    def once() -> float:
-        began = time.perf_counter()
-        assert ghostpose("--help").returncode == 0
-        return time.perf_counter() - began
+def test_help_takes_less_than_four_tenths_of_a_second_of_processor_time() -> None:
+    """Processor time, since how long it takes is a matter of what else the machine does."""
 
-    assert min(once() for _ in range(5)) < 0.5
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert ghostpose("--help").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(once() for _ in range(5)) < 0.4
 
 
 def test_the_version_is_the_packages() -> None:
