@@ -1,4 +1,4 @@
-"""Reading a run's poses and events back, as any consumer would, until every session has ended."""
+"""Reading a run's poses and events back, as any consumer would, and counting them."""
 
 from __future__ import annotations
 
@@ -59,9 +59,12 @@ class Collector:
                 self.tallies[record.camera].add_event(record.message)
 
     def _add_pose(self, record: PoseRecord) -> None:
+        tally = self.tallies[record.camera]
+        if not tally.knows(record.message.session):
+            return  # an earlier run on this server left it in flight
         if self.poses_file is not None:
             self.poses_file.write(record.json + b"\n")
-        self.tallies[record.camera].add_pose(
+        tally.add_pose(
             record.message,
             published_ms=record.published_ms,
             committed_ms=record.committed_ms,
@@ -69,10 +72,5 @@ class Collector:
 
     @property
     def finished(self) -> bool:
-        """Whether each camera's sessions have ended and all their messages have been read."""
+        """Whether each camera's newest session has ended and all its messages have been read."""
         return all(tally.finished for tally in self.tallies.values())
-
-    @property
-    def settled(self) -> bool:
-        """As `finished`, but a camera whose session never began counts as ended."""
-        return all(tally.finished or not tally.sessions_started for tally in self.tallies.values())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.collect import Collector
-from app.launch import Children, ProcessDiedError
+from app.launch import USER_MISTAKE, Children, ProcessDiedError
 from app.processes import PROCESSES, ProcessRow
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ghostpose.config import GhostposeConfig
+    from ghostpose.errors import GhostposeError
     from ghostpose.types import Policy
     from ingest.sources import SourceInfo
 
@@ -62,12 +63,15 @@ class Pipeline:
     progress: Callable[[Mapping[str, int]], None]
     child_options: tuple[str, ...] = ()
     _stopping: bool = False
+    _went_wrong: bool = False
 
     def run(self) -> RunResult:
         """Run until every source has ended or a signal asks to stop; leave no process behind.
 
+        What goes wrong in between is said, and makes the exit code 1.
+
         Raises:
-            ProcessDiedError: a process ended that may not be started again.
+            ProcessDiedError: a process could not start, by the user's mistake.
             BusUnavailableError: no server answers at the configured address.
         """
         with ExitStack() as stack:
@@ -81,10 +85,19 @@ class Pipeline:
             children = Children(self.say, self.child_options)
             try:
                 self._start(children, self._write_config(stack, config))
-                self._collect(children, reader, collector)
+                self._collect(children, bus, reader, collector)
+            except ProcessDiedError as problem:
+                if problem.exit_code == USER_MISTAKE:
+                    raise
+                self._trouble(problem)
             finally:
                 children.stop()
             return self._result(collector, children)
+
+    def _trouble(self, problem: GhostposeError) -> None:
+        """Tell what went wrong; what came until then is still summed up."""
+        self._went_wrong = True
+        self.say(f"ghostpose: {problem}")
 
     def _policies(self) -> dict[str, Policy]:
         return {camera.name: camera.policy for camera in self.config.cameras}
@@ -124,25 +137,36 @@ class Pipeline:
             return self.config.inference.processes
         return self.config.postprocess.processes if row.role == "postprocess" else row.scale
 
-    def _collect(self, children: Children, reader: PoseReader, collector: Collector) -> None:
-        """Read until ingest has ended, by itself or because a signal came, and all is read."""
+    def _collect(
+        self, children: Children, bus: Bus, reader: PoseReader, collector: Collector
+    ) -> None:
+        """Read until ingest has ended, by itself or because a signal came, and all is read.
+
+        Raises:
+            ProcessDiedError: nothing comes any more, or a process can't go on.
+        """
         patience, told = _Patience(), False
+        in_flight: Mapping[str, int] | None = None
         while True:
+            was_in_flight, ingesting = in_flight, children.running("ingest")
             news = collector.read(reader, BLOCK_S)
+            in_flight = None if ingesting else self._in_flight(bus)
             self.progress({name: tally.poses for name, tally in collector.tallies.items()})
             children.check()
             if self._stopping and not told:
                 children.terminate("ingest")
                 told = True
-            if not children.running("ingest"):
-                if not news and collector.settled:
-                    return
-            elif not self._stopping and not collector.finished:
-                patience.renew()
-            if news:
+            if was_in_flight == {} and not news:
+                return  # this read came after the last commit, and brought nothing
+            if news or (ingesting and not self._stopping and not collector.finished):
                 patience.renew()
             elif patience.is_over(DRAIN_S if self._stopping else STUCK_S):
-                raise ProcessDiedError(_stuck(collector), 1)
+                raise ProcessDiedError(_stuck(in_flight), 1)
+
+    def _in_flight(self, bus: Bus) -> dict[str, int]:
+        """Return how much of each camera was published and is not committed, if anything."""
+        counts = {one.name: bus.counters(one.name).in_flight for one in self.config.cameras}
+        return {name: count for name, count in counts.items() if count}
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -164,7 +188,8 @@ class Pipeline:
         ingest_code = next(
             (code for role, code in children.exit_codes if role == "ingest" and code), 0
         )
-        return RunResult(everything, cameras, ingest_code or (3 if everything.dead else 0))
+        code = 1 if self._went_wrong else ingest_code or (3 if everything.dead else 0)
+        return RunResult(everything, cameras, code)
 
 
 class _Patience:
@@ -180,9 +205,11 @@ class _Patience:
         return time.monotonic() - self._since > limit_s
 
 
-def _stuck(collector: Collector) -> str:
-    open_cameras = [name for name, tally in collector.tallies.items() if not tally.finished]
-    return f"stopped, since nothing more came of {', '.join(open_cameras)}; its frames are lost"
+def _stuck(in_flight: Mapping[str, int] | None) -> str:
+    if not in_flight:
+        return "stopped, since ingest doesn't end although all its sources have"
+    which = ", ".join(f"{name} ({count} in flight)" for name, count in in_flight.items())
+    return f"stopped, since nothing more comes of {which}"
 
 
 def probe_all(config: GhostposeConfig) -> dict[str, SourceInfo]:

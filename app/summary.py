@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ghostpose.types import EventMessage, Policy, PoseMessage
 
@@ -31,7 +31,8 @@ class Summary:
 
     `frames` were read from the source, `poses` are messages, `people` are summed over messages,
     `tracks` are distinct ids, `fps` is poses over the time from first publish to last commit.
-    Always `frames = poses + skipped + dead`, once every session has ended.
+    `frames = poses + skipped + dead`, once nothing is in flight; of a session that was cut off
+    without its end, only frames that came to something count.
     """
 
     frames: int
@@ -63,14 +64,36 @@ class Summary:
 
 
 @dataclass(slots=True)
+class SessionTally:
+    """Counts one session. `accounted`: pose messages and gaps; None: its end has not come."""
+
+    accounted: int = 0
+    frames_read: int | None = None
+    published: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, and all its messages have been read.
+
+        Poses and events are two streams: the end may be read before the last poses.
+        """
+        return self.published is not None and self.accounted >= self.published
+
+    @property
+    def frames(self) -> int:
+        """Frames read from the source; without an end, those of which something came."""
+        return self.accounted if self.frames_read is None else self.frames_read
+
+
+@dataclass(slots=True)
 class CameraTally:
     """Counts one camera's messages as they are read.
 
-    `published` counts frames of ended sessions: each is a pose message or a gap in the end.
+    Only sessions whose start was read count: what an earlier run left in flight on the same server
+    is not this run's.
     """
 
     policy: Policy
-    frames: int = 0
     poses: int = 0
     people: int = 0
     tracks: set[str] = field(default_factory=set)
@@ -80,12 +103,17 @@ class CameraTally:
     gaps: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     clock_repairs: int = 0
-    sessions_started: int = 0
-    sessions_ended: int = 0
-    published: int = 0
+    sessions: dict[int, SessionTally] = field(default_factory=dict)
+
+    def knows(self, session: int) -> bool:
+        """Whether the start of `session` was read."""
+        return session in self.sessions
 
     def add_pose(self, pose: PoseMessage, *, published_ms: float, committed_ms: float) -> None:
         """Count one pose message with the server's times of its publishing and its commit."""
+        if not self.knows(pose.session):
+            return
+        self.sessions[pose.session].accounted += 1
         self.poses += 1
         self.people += len(pose.people)
         self.tracks.update(person.track for person in pose.people if person.track)
@@ -97,29 +125,36 @@ class CameraTally:
     def add_event(self, event: EventMessage) -> None:
         """Count an event; only those about frames and sessions matter here."""
         if event.kind == "session_start":
-            self.sessions_started += 1
+            self.sessions.setdefault(event.session, SessionTally())
+        elif not self.knows(event.session):
+            return
         elif event.kind == "gap":
+            self.sessions[event.session].accounted += 1
             self.gaps[str(event.details.get("reason", "unknown"))] += 1
         elif event.kind == "session_end":
-            self.published += event.seq
-            self._end_session(event.details)
+            self._end_session(self.sessions[event.session], event)
 
-    def _end_session(self, details: Mapping[str, object]) -> None:
-        self.sessions_ended += 1
-        self.frames += _whole(details.get("frames_read"))
-        self.clock_repairs += _whole(details.get("clock_repairs"))
-        skipped = details.get("skipped")
+    def _end_session(self, session: SessionTally, event: EventMessage) -> None:
+        session.published = event.seq
+        session.frames_read = _whole(event.details.get("frames_read"))
+        self.clock_repairs += _whole(event.details.get("clock_repairs"))
+        skipped = event.details.get("skipped")
         if isinstance(skipped, dict):
             self.skipped.update({reason: _whole(count) for reason, count in skipped.items()})
 
     @property
     def finished(self) -> bool:
-        """Whether every session that began has ended, and all its messages have been read.
+        """Whether the newest session has ended, and all its messages have been read.
 
-        Poses and events are two streams: the end may be read before the last poses.
+        A camera commits its sessions one after the other, so those before it, also one without an
+        end (its process was killed, or the answer to its opening was lost), are over then.
         """
-        ended = 0 < self.sessions_ended >= self.sessions_started
-        return ended and self.poses + self.gaps.total() >= self.published
+        return bool(self.sessions) and self.sessions[max(self.sessions)].finished
+
+    @property
+    def frames(self) -> int:
+        """Frames read from the source, over all sessions."""
+        return sum(session.frames for session in self.sessions.values())
 
     def summary(self) -> Summary:
         """Return the counts so far."""

@@ -15,8 +15,8 @@ def pose(seq: int, tracks: tuple[str, ...] = (), captured_at: float = 0.0) -> Po
     return PoseMessage("a", 1, seq, captured_at, seq / 10, 64, 48, people)
 
 
-def event(kind: str, seq: int, **details: object) -> EventMessage:
-    return EventMessage(kind, "a", 1, seq, details)  # type: ignore[arg-type]
+def event(kind: str, seq: int, session: int = 1, **details: object) -> EventMessage:
+    return EventMessage(kind, "a", session, seq, details)  # type: ignore[arg-type]
 
 
 def ended(policy: Policy = "every") -> CameraTally:
@@ -69,12 +69,34 @@ def test_a_camera_is_finished_only_when_every_message_was_read() -> None:
     tally.add_pose(pose(0), published_ms=0, committed_ms=1)
     tally.add_pose(pose(1), published_ms=0, committed_ms=1)
     assert tally.finished
-    tally.add_event(event("session_start", 0))
+    tally.add_event(event("session_start", 0, session=2))
     assert not tally.finished
+
+
+def test_a_session_that_was_cut_off_does_not_keep_its_camera_open() -> None:
+    tally = CameraTally("every")
+    tally.add_event(event("session_start", 0))
+    tally.add_pose(pose(0), published_ms=0, committed_ms=1)
+    tally.add_event(event("gap", 1, reason="stale"))
+    tally.add_event(event("session_start", 0, session=2))
+    assert not tally.finished
+    tally.add_event(event("session_end", 0, session=2, frames_read=5, skipped={"rate": 5}))
+    assert tally.finished
+    summary = tally.summary()
+    assert (summary.frames, summary.poses, summary.skipped) == (2 + 5, 1, 1 + 5)
+
+
+def test_sessions_of_an_earlier_run_are_not_counted() -> None:
+    tally = CameraTally("every")
+    tally.add_pose(pose(7, ("a-1",)), published_ms=0, committed_ms=1)
+    tally.add_event(event("gap", 8, reason="poison"))
+    tally.add_event(event("session_end", 9, frames_read=9, skipped={"rate": 1}))
+    assert tally.summary() == CameraTally("every").summary()
 
 
 def test_a_session_end_with_odd_details_is_counted_as_far_as_it_makes_sense() -> None:
     tally = CameraTally("every")
+    tally.add_event(event("session_start", 0))
     tally.add_event(event("session_end", 0, frames_read="many", skipped=["rate"]))
     assert tally.summary().frames == 0
 

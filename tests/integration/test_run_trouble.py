@@ -1,0 +1,81 @@
+"""Runs in which something goes wrong: what can be summed up is, and what is wrong is said."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import samples
+from run_support import CLIP, CLIP_FRAMES, Ghostpose, ghostpose, read_lines, wait_until
+
+from ghostpose.bus import Bus, EmbeddedServer, FramePublisher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.timeout(150)
+
+POSES_AT_1_FPS = 24
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as started:
+        yield started
+
+
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.split("PPid:")[1].split()[0])
+
+
+def camera_processes(run: Ghostpose) -> list[int]:
+    """Forked by ingest's fork server, whose command line they share."""
+    forked = run.children("forkserver") or [
+        int(line.split()[0]) for line in run.left_running() if "forkserver" in line
+    ]
+    return [pid for pid in forked if parent_of(pid) in forked]
+
+
+def wait_for_poses(folder: Path) -> None:
+    poses = folder / "poses.jsonl"
+    wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
+
+
+def test_a_camera_process_that_is_killed_plays_again_and_the_run_is_summed_up(
+    tmp_path: Path,
+) -> None:
+    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    wait_for_poses(tmp_path)
+    (camera,) = camera_processes(run)
+    os.kill(camera, signal.SIGKILL)
+    done = run.finish()
+    assert done.code == 0, done.err
+    assert "in a new session" in done.err
+    messages = read_lines(tmp_path)
+    newest = max(message["session"] for message in messages)
+    assert [m["seq"] for m in messages if m["session"] == newest] == list(range(CLIP_FRAMES))
+    assert done.summary["poses"] == len(messages) > CLIP_FRAMES
+    assert done.summary["frames"] == done.summary["poses"] + done.summary["skipped"]
+
+
+def test_what_an_earlier_run_left_in_flight_is_not_counted(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    with Bus.connect(server.url) as bus:
+        bus.register_camera("vtest-cut", policy="every", credit=4)
+        former = FramePublisher(bus, "vtest-cut")
+        former.open_session()
+        for _ in range(3):
+            former.publish(samples.info(), samples.picture())
+        arguments = ("--engine", "stub:1", "--fps", "1", "--height", "64", "--redis", server.url)
+        done = ghostpose("run", CLIP, *arguments, "--output", tmp_path, "--json")
+        counters = bus.counters("vtest-cut")
+    assert done.code == 0, done.err
+    assert counters.published == 3 + POSES_AT_1_FPS
+    assert done.summary["poses"] == len(read_lines(tmp_path)) == POSES_AT_1_FPS
+    assert done.summary["frames"] == CLIP_FRAMES
+    assert former.session not in {message["session"] for message in read_lines(tmp_path)}
