@@ -35,6 +35,10 @@ class EngineError(UserError):
     """An inference engine or device was asked for that this machine doesn't have."""
 
 
+class EngineBrokenError(GhostposeError):
+    """An inference engine that worked, or should, fails on every picture now."""
+
+
 class BusUnavailableError(UserError):
     """No Redis answers at the address."""
 

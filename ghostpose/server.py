@@ -26,6 +26,22 @@ CLUSTER_POLL_S: Final = 0.02
 SOCKET_TIMEOUT_S: Final = 5.0
 """A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
 
+PASSING_REPLIES: Final = frozenset(
+    "BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF NOREPLICAS READONLY TRYAGAIN UNBLOCKED".split()
+)
+"""First words of replies of a server that can't work now but may again: a slow script, a full disk,
+a fail-over, missing replicas, a cluster that moves slots."""
+
+_PASSING_ERRORS: Final = (
+    redis.BusyLoadingError,
+    redis.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.MovedError,
+    redis.exceptions.TryAgainError,
+)
+"""What redis-py makes of some of them, whose text lacks the first word."""
+
 _BACKOFF_CAP_S: Final = 1.0
 _BACKOFF_BASE_S: Final = 0.05
 
@@ -87,27 +103,42 @@ def translated(address: str) -> Iterator[None]:
 
     Raises:
         BusFullError: the server is at `maxmemory`.
-        BusUnavailableError: it doesn't answer, loads its data, or refuses the password.
+        BusUnavailableError: it doesn't answer, refuses the password, or can't work now (loads its
+            data, has a full disk, is being replaced by another).
         BusError: it answered with any other error.
     """
     try:
         yield
     except redis.exceptions.OutOfMemoryError as cause:
         raise BusFullError(f"The Redis server at {address} is at its maxmemory.") from cause
-    except redis.RedisError as cause:
+    except (redis.RedisError, redis.exceptions.RedisClusterException) as cause:
         raise _translate(cause, address) from cause
 
 
-def _translate(cause: redis.RedisError, address: str) -> GhostposeError:
+def _translate(cause: Exception, address: str) -> GhostposeError:
     if isinstance(cause, redis.AuthenticationError):
         return BusUnavailableError(
             f"The Redis server at {address} refuses these credentials: {cause}."
         )
-    if isinstance(cause, redis.BusyLoadingError):
-        return BusUnavailableError(f"The Redis server at {address} is still loading its data.")
+    if _may_pass(cause):
+        return BusUnavailableError(
+            f"The Redis server at {address} can't work now, it says: {_said(cause)}."
+        )
     if isinstance(cause, redis.ConnectionError | redis.TimeoutError):
         return BusUnavailableError(
             f"No Redis server answers at {address} ({cause}): start one there, or give another"
             " address."
         )
     return BusError(f"The Redis server at {address} answered with an error: {cause}")
+
+
+def _may_pass(cause: Exception) -> bool:
+    """Return whether the same command may succeed later, with no change of ours."""
+    if isinstance(cause, redis.exceptions.RedisClusterException):
+        # redis-py's own: no node has this slot, or none can be reached. Its others are mistakes.
+        return isinstance(cause, redis.exceptions.SlotNotCoveredError) or "connected" in str(cause)
+    return isinstance(cause, _PASSING_ERRORS) or str(cause).partition(" ")[0] in PASSING_REPLIES
+
+
+def _said(cause: Exception) -> str:
+    return " ".join(str(cause).split()).rstrip(".") or type(cause).__name__

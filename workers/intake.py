@@ -17,6 +17,8 @@ from workers.engines.padding import pad_to_stride
 if TYPE_CHECKING:
     from ghostpose.bus import FrameDelivery, FrameReader
     from ghostpose.bus.clock import ServerClock
+    from ghostpose.types import SkipReason
+    from workers.holding import Holding
     from workers.options import WorkerOptions
 
 BLOCK_S: Final = 1.0
@@ -40,10 +42,12 @@ class Intake:
         self,
         reader: FrameReader,
         options: WorkerOptions,
+        holding: Holding,
         clock: ServerClock,
         stop: threading.Event,
     ) -> None:
-        self._reader, self._options, self._clock, self._stop = reader, options, clock, stop
+        self._reader, self._options, self._holding = reader, options, holding
+        self._clock, self._stop = clock, stop
         self._batches: queue.Queue[list[PreparedFrame] | None] = queue.Queue()
         self._idle = threading.Event()
         self._room = threading.Semaphore(1)
@@ -97,9 +101,14 @@ class Intake:
     def _take_batch(self) -> list[PreparedFrame]:
         """Take until there is a batch or it is time to end."""
         while not self._ends():
+            taken: list[FrameDelivery] = []
             try:
-                prepared = [frame for d in self._take() if (frame := self._prepare(d)) is not None]
+                taken = self._take()
+                self._holding.add(taken)
+                prepared = [frame for d in taken if (frame := self._prepare(d)) is not None]
             except (BusUnavailableError, BusFullError) as error:
+                for delivery in taken:
+                    self._holding.let_go(delivery)  # in a while it is taken over, by us or others
                 self._bear(error)
                 continue
             self._backoff.failures = 0
@@ -114,13 +123,16 @@ class Intake:
         taken = self._reader.take(self._options.batch_size, 0)
         if taken or not self._idle.wait(BLOCK_S) or self._ends():
             return taken
-        return self._reader.take(self._options.batch_size, BLOCK_S)
+        # A wait may bring a frame of each partition: all are this worker's, so all go on at once.
+        return self._reader.take(self._options.batch_size, BLOCK_S) + self._reader.remainder()
 
     def _claim_abandoned(self) -> list[FrameDelivery]:
         """Now and then, take over what a dead or stuck worker left."""
         if time.monotonic() < self._next_claim_s:
             return []
-        claimed = self._reader.claim_idle(self._options.min_idle_s, self._options.batch_size)
+        claimed = self._reader.claim_idle(
+            self._options.min_idle_s, self._options.batch_size, self._holding.held()
+        )
         if claimed:
             _log.info("took over %d frames that another worker left", len(claimed))
         else:
@@ -132,18 +144,24 @@ class Intake:
         message = delivery.message
         if delivery.deliveries > self._options.max_deliveries:
             detail = f"handed out {delivery.deliveries} times and never finished"
-            self.buried += self._reader.bury(delivery, "poison", detail)
+            self.buried += self._give_up(delivery, "poison", detail)
             _log.warning("frame %s is buried: %s", message.id, detail)
             return None
         if is_stale(message.info, self._clock.now_ms()):
             self.stale += self._reader.skip(delivery, "stale")
+            self._holding.let_go(delivery)
             return None
         try:
             return PreparedFrame(delivery, pad_to_stride(decode_picture(message.picture)))
         except DecodeError as error:
-            self.buried += self._reader.bury(delivery, "decode", str(error))
+            self.buried += self._give_up(delivery, "decode", str(error))
             _log.warning("frame %s is buried: %s", message.id, error)
             return None
+
+    def _give_up(self, delivery: FrameDelivery, reason: SkipReason, detail: str) -> bool:
+        was_first = self._reader.bury(delivery, reason, detail)
+        self._holding.let_go(delivery)
+        return was_first
 
     def _bear(self, error: Exception) -> None:
         if self._backoff.failures == 0:

@@ -15,22 +15,28 @@ from ghostpose.bus import Bus, FrameReader
 from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
-from ghostpose.errors import BusFullError, BusUnavailableError, EngineError
+from ghostpose.codec.maps import encode_maps
+from ghostpose.errors import (
+    BusFullError,
+    BusUnavailableError,
+    EngineBrokenError,
+    InvalidValueError,
+    UserError,
+)
 from workers.batching import by_size, in_batches
 from workers.engines import create_engine
+from workers.holding import Holding
 from workers.intake import Intake
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from ghostpose.bus import FrameDelivery
     from ghostpose.types import Maps
     from workers.batching import PreparedFrame
     from workers.engines import Engine
     from workers.options import WorkerOptions
-
-PROBE_SIDE_PX: Final = 64
-"""Size of the picture that tells a broken engine from a bad frame."""
 
 STOP_GRACE_S: Final = 3.0
 """How long a worker that is to stop still tries to hand in what it holds."""
@@ -45,6 +51,7 @@ class Counts:
     frames: int = 0
     batches: int = 0
     lost_races: int = 0
+    buried: int = 0
     inference_s: float = 0.0
     started_s: float = 0.0
 
@@ -53,6 +60,7 @@ class Counts:
         return {
             "frames": self.frames,
             "lost_races": self.lost_races,
+            "buried": self.buried,
             "fps": self.frames / max(time.monotonic() - self.started_s, 1e-3),
             "batch_mean": self.frames / max(self.batches, 1),
             "inference_ms": 1000 * self.inference_s / max(self.frames, 1),
@@ -73,7 +81,8 @@ def run_inference(
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
-        EngineError, WeightsError: the engine can't be made, or broke while working.
+        EngineError, WeightsError: the engine can't be made, or can't take any frame's size.
+        EngineBrokenError: the engine broke while working.
     """
     name = worker or worker_name("infer")
     with Bus.connect(bus_url, partitions=partitions) as bus:
@@ -98,17 +107,20 @@ class Worker:
     ) -> None:
         self._bus, self._name, self._engine = bus, name, engine
         self._options, self._stop = options, stop
-        # A reader belongs to one thread; both speak for the same worker.
+        # A reader belongs to one thread; all speak for the same worker.
         self._outlet = FrameReader(bus, name)
         self._clock = ServerClock(bus)
         self._counts = Counts(started_s=time.monotonic())
+        self._worked_hw: tuple[int, ...] | None = None
+        self._holding = Holding(FrameReader(bus, name), options.min_idle_s)
 
     def run(self) -> Counts:
         """See `run_inference`."""
         inlet = FrameReader(self._bus, self._name)
         with (
             Heartbeats(self._bus, "inference", self._name, self._counts.as_load),
-            Intake(inlet, self._options, self._clock, self._stop) as intake,
+            self._holding,
+            Intake(inlet, self._options, self._holding, self._clock, self._stop) as intake,
         ):
             while (batch := intake.next_batch()) is not None:
                 for same_size in by_size(batch):
@@ -130,62 +142,91 @@ class Worker:
     def _infer(self, frames: Sequence[PreparedFrame]) -> Sequence[Maps | None]:
         """Return each frame's maps; None for a frame that the network fails on, now buried."""
         try:
-            return self._engine.infer([frame.image_hw3 for frame in frames])
+            return self._run_engine(frames)
         except Exception as error:
             _log.warning("the network failed on %d frames: %s", len(frames), error)
-            self._check_engine(error)
+            self._check_engine(frames[0], error)
         return [self._infer_alone(frame) for frame in frames]
 
     def _infer_alone(self, frame: PreparedFrame) -> Maps | None:
         try:
-            return self._engine.infer([frame.image_hw3])[0]
+            return self._run_engine([frame])[0]
         except Exception as error:
-            self._check_engine(error)
-            frame_id = frame.delivery.message.id
-            _log.warning("frame %s is buried: the network fails on it: %s", frame_id, error)
-            self._outlet.bury(frame.delivery, "poison", f"the network fails on it: {error}")
+            self._check_engine(frame, error)
+            self._bury(frame, f"the network fails on it: {error}")
             return None
 
-    def _check_engine(self, cause: Exception) -> None:
+    def _run_engine(self, frames: Sequence[PreparedFrame]) -> Sequence[Maps]:
+        maps = self._engine.infer([frame.image_hw3 for frame in frames])
+        self._worked_hw = frames[0].size_hw
+        return maps
+
+    def _check_engine(self, failed: PreparedFrame, cause: Exception) -> None:
         """Tell an engine that is broken from one that was given a bad frame.
 
+        It is tried on plain grey: of a size that worked before, since a network may take only one.
+
         Raises:
-            EngineError: it fails on a plain grey picture too; the frames are left to others.
+            EngineBrokenError: it fails on that too; the frames are left to others.
+            UserError: it can't take such pictures at all, and says why.
         """
+        height, width = self._worked_hw or failed.size_hw
         try:
-            self._engine.warm_up(PROBE_SIDE_PX, PROBE_SIDE_PX)
+            self._engine.warm_up(height, width)
+        except UserError:
+            raise
         except Exception as error:
-            raise EngineError(
+            raise EngineBrokenError(
                 f"engine {self._engine.name} on {self._engine.device} no longer works: {error}"
             ) from cause
 
     def _hand_in(
         self, frame: PreparedFrame, maps: Maps, started_ms: float, inference_ms: float
     ) -> None:
-        """Publish a frame's maps; a server that is away or full is waited for."""
-        wait_ms = max(0.0, started_ms - frame.delivery.message.published_ms)
+        """Publish a frame's maps, or bury a frame whose maps can't be published."""
+        try:
+            data = encode_maps(maps, self._options.maps)
+        except InvalidValueError as error:
+            self._bury(frame, f"its maps can't be sent: {error}")
+            return
+        delivery = frame.delivery
+        wait_ms = max(0.0, started_ms - delivery.message.published_ms)
+        was_first = self._until_answered(
+            delivery,
+            lambda: self._outlet.finish_encoded(
+                delivery, data, wait_ms=wait_ms, inference_ms=inference_ms
+            ),
+        )
+        if was_first is not None:
+            self._counts.frames += was_first
+            self._counts.lost_races += not was_first
+
+    def _bury(self, frame: PreparedFrame, detail: str) -> None:
+        delivery = frame.delivery
+        _log.warning("frame %s is buried: %s", delivery.message.id, detail)
+        if self._until_answered(delivery, lambda: self._outlet.bury(delivery, "poison", detail)):
+            self._counts.buried += 1
+
+    def _until_answered(self, delivery: FrameDelivery, step: Callable[[], bool]) -> bool | None:
+        """Do the step that ends a frame; a server that is away or full is waited for.
+
+        Returns whether this worker was first; None: it is to stop, and the frame is left to others.
+        """
         backoff, stopping_since_s = Backoff(), None
-        while True:
-            try:
-                was_first = self._outlet.finish(
-                    frame.delivery,
-                    maps,
-                    codec=self._options.maps,
-                    wait_ms=wait_ms,
-                    inference_ms=inference_ms,
-                )
-            except (BusUnavailableError, BusFullError) as error:
-                if backoff.failures == 0:
-                    _log.warning("waits to hand maps in: %s", error)
+        try:
+            while True:
+                try:
+                    return step()
+                except (BusUnavailableError, BusFullError) as error:
+                    if backoff.failures == 0:
+                        _log.warning("waits to hand frames in: %s", error)
                 if self._stop.wait(backoff.next_s()):
                     stopping_since_s = stopping_since_s or time.monotonic()
                     if time.monotonic() - stopping_since_s > STOP_GRACE_S:
-                        return  # the frame stays claimable by other workers
+                        return None
                     time.sleep(0.1)
-                continue
-            self._counts.frames += was_first
-            self._counts.lost_races += not was_first
-            return
+        finally:
+            self._holding.let_go(delivery)
 
     def _leave(self) -> None:
         try:

@@ -24,9 +24,10 @@ from ghostpose.server import CLUSTER_POLL_S, MAX_BLOCK_S, is_group_lost, transla
 from ghostpose.topics import INFERENCE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ghostpose.bus.connection import Bus
+    from ghostpose.bus.steps import Argument
     from ghostpose.types import FrameId, FrameMessage, Maps, MapsCodec, SkipReason
 
 _log = logging.getLogger(f"{__name__}.FrameReader")
@@ -83,8 +84,29 @@ class FrameReader:
                 self._surplus += came[count:]
                 return came[:count]
 
-    def claim_idle(self, min_idle_s: float, count: int) -> list[FrameDelivery]:
-        """Take over up to `count` frames that were taken and left alone for `min_idle_s`."""
+    def remainder(self) -> list[FrameDelivery]:
+        """Return the frames that are lent to this worker and wait here for the next `take`."""
+        waiting, self._surplus = self._surplus, []
+        return waiting
+
+    def hold(self, deliveries: Sequence[FrameDelivery]) -> int:
+        """Begin the idle time of frames anew, so that nobody takes them over; count no delivery.
+
+        Returns how many are still lent to this worker: what another has taken over stays there.
+        """
+        return sum(
+            self._bus.run(Step.HOLD, streams, (INFERENCE_GROUP, self._worker, *pairs))
+            for streams in self._groups
+            if (pairs := _numbered(deliveries, streams))
+        )
+
+    def claim_idle(
+        self, min_idle_s: float, count: int, leave_out: Sequence[FrameDelivery] = ()
+    ) -> list[FrameDelivery]:
+        """Take over up to `count` frames that were taken and left alone for `min_idle_s`.
+
+        Those of `leave_out` stay as they are: what this worker itself still works on.
+        """
         claimed: list[FrameDelivery] = []
         for streams in self._groups:
             arguments = (
@@ -92,6 +114,7 @@ class FrameReader:
                 self._worker,
                 round(min_idle_s * 1000),
                 count - len(claimed),
+                *_numbered(leave_out, streams),
             )
             for number, entry, deliveries in self._bus.run(Step.CLAIM, streams, arguments):
                 stream = streams[number - 1]
@@ -230,3 +253,14 @@ class FrameReader:
             reason=reason,
             detail=detail,
         )
+
+
+def _numbered(deliveries: Iterable[FrameDelivery], streams: Sequence[str]) -> list[Argument]:
+    """Return (number of the stream from 1, entry id) for each delivery of these streams, flat."""
+    numbers = {stream: number for number, stream in enumerate(streams, 1)}
+    return [
+        argument
+        for delivery in deliveries
+        if delivery.stream in numbers
+        for argument in (numbers[delivery.stream], delivery.entry_id)
+    ]

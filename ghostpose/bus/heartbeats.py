@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import ghostpose
 from ghostpose.codec.registry import Heartbeat
-from ghostpose.errors import BusFullError, BusUnavailableError
+from ghostpose.errors import GhostposeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +23,13 @@ INTERVAL_S: Final = 2.0
 
 
 def worker_name(role: str, suffix: str = "") -> str:
-    """Return a name that no other process on any machine has now."""
-    name = f"{role}-{socket.gethostname()}-{os.getpid()}"
-    return f"{name}-{suffix}" if suffix else name
+    """Return a new name that nothing else on any machine has.
+
+    Containers may share host name and process id, and who has the same name has the same leases:
+    so its end is random.
+    """
+    words = (role, socket.gethostname(), str(os.getpid()), suffix, secrets.token_hex(3))
+    return "-".join(word for word in words if word)
 
 
 _log = logging.getLogger(f"{__name__}.Heartbeats")
@@ -33,7 +38,7 @@ _log = logging.getLogger(f"{__name__}.Heartbeats")
 class Heartbeats:
     """Sends heartbeats from a thread of its own while the `with` block runs.
 
-    `load` is called in that thread.
+    `load` is called in that thread. Whatever the server answers, the next one is tried.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Heartbeats:
     ) -> None:
         self._bus, self._role, self._worker, self._load = bus, role, worker, load
         self._done = threading.Event()
+        self._failing = False
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
     def __enter__(self) -> Self:
@@ -50,7 +56,7 @@ class Heartbeats:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
-        with suppress(BusUnavailableError):
+        with suppress(GhostposeError):  # the list forgets it by its age
             self._bus.forget_worker(self._worker)
 
     def _run(self) -> None:
@@ -60,7 +66,17 @@ class Heartbeats:
                 return
 
     def _beat(self) -> None:
-        beat = Heartbeat(
+        try:
+            self._bus.heartbeat(self._now())
+        except GhostposeError as error:
+            if not self._failing:
+                _log.warning("no heartbeat until the server takes it: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _now(self) -> Heartbeat:
+        return Heartbeat(
             worker=self._worker,
             role=self._role,
             version=ghostpose.__version__,
@@ -68,7 +84,3 @@ class Heartbeats:
             pid=os.getpid(),
             load=dict(self._load()),
         )
-        try:
-            self._bus.heartbeat(beat)
-        except (BusUnavailableError, BusFullError) as error:
-            _log.debug("no heartbeat: %s", error)

@@ -29,6 +29,7 @@ class Step(Enum):
     END_SESSION = "end_session"
     TAKE = "take"
     CLAIM = "claim"
+    HOLD = "hold"
     FINISH = "finish"
     BURY = "bury"
     LEAVE = "leave"

@@ -12,19 +12,21 @@ import pytest
 import samples
 
 from ghostpose.bus import Bus, FrameReader, Published
-from ghostpose.errors import EngineError
-from ghostpose.types import EncodedPicture, GapMessage, MapsMessage
+from ghostpose.codec.maps import MAX_MAP_CELLS
+from ghostpose.errors import EngineBrokenError, WeightsError
+from ghostpose.types import EncodedPicture, GapMessage, Maps, MapsMessage
 from workers.engines.stub import StubEngine, standing_people
+from workers.holding import Holding
 from workers.loop import Counts, Worker, run_inference
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from roles import Pipeline
 
     from ghostpose.bus import EmbeddedServer, MapsDelivery
-    from ghostpose.types import ByteArray, Maps
+    from ghostpose.types import ByteArray
 
 LIMIT_S = 10.0
 
@@ -190,10 +192,138 @@ def test_a_broken_engine_ends_the_worker_and_leaves_its_frames_to_others(
 ) -> None:
     pipeline.publish(1)
     worker = Worker(bus, "broken", _FailsOnWidth(0), WorkerOptions(), threading.Event())
-    with pytest.raises(EngineError, match="no longer works: no such kernel"):
+    with pytest.raises(EngineBrokenError, match="no longer works: no such kernel") as raised:
         worker.run()
+    assert raised.value.exit_code == 1, "so that it is started again"
     (left,) = FrameReader(bus, "other").claim_idle(0.0, 10)
     assert left.message.id.seq == 0
+
+
+class _OneSizeOnly(StubEngine):
+    """As a network file that was exported for pictures of 16 x 8 alone."""
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        if images[0].shape[:2] != (8, 16):
+            raise WeightsError("network x can't take such a picture")
+        return super().infer(images)
+
+    def warm_up(self, height: int, width: int, batch: int = 1) -> None:
+        self.infer([np.zeros((height, width, 3), np.uint8)] * batch)
+
+
+def test_a_network_of_one_size_goes_on_after_a_picture_of_another(
+    bus: Bus, pipeline: Pipeline
+) -> None:
+    for width in (16, 32, 16):
+        pipeline.publisher.publish(samples.info(), samples.picture(width, 8))
+    with running(bus, _OneSizeOnly(0), WorkerOptions(batch=1)):
+        messages = [d.message for d in maps_of(pipeline, 3)]
+    assert [type(m) for m in messages] == [MapsMessage, GapMessage, MapsMessage]
+
+
+def test_a_network_that_can_not_take_the_cameras_size_is_the_users_mistake(
+    bus: Bus, pipeline: Pipeline
+) -> None:
+    pipeline.publisher.publish(samples.info(), samples.picture(32, 8))
+    worker = Worker(bus, "worker", _OneSizeOnly(0), WorkerOptions(), threading.Event())
+    with pytest.raises(WeightsError, match="can't take such a picture"):
+        worker.run()
+
+
+@contextmanager
+def running(bus: Bus, engine: StubEngine, options: WorkerOptions) -> Iterator[Worker]:
+    stop = threading.Event()
+    worker = Worker(bus, "worker", engine, options, stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        stop.set()
+        thread.join(LIMIT_S)
+    assert not thread.is_alive()
+
+
+class _BadMaps(StubEngine):
+    """Gives maps that can't be sent for pictures 32 wide."""
+
+    def __init__(self, make: Callable[[Maps], Maps]) -> None:
+        super().__init__(0)
+        self._make = make
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        maps = super().infer(images)
+        return [
+            self._make(m) if image.shape[1] == 32 else m
+            for image, m in zip(images, maps, strict=True)
+        ]
+
+
+def _not_a_number(maps: Maps) -> Maps:
+    return Maps(np.full_like(maps.pcm_chw, np.nan), maps.paf_chw)
+
+
+def _far_too_large(maps: Maps) -> Maps:
+    cells_hw = (1, MAX_MAP_CELLS + 1)
+    return Maps(np.zeros((19, *cells_hw), np.float32), np.zeros((38, *cells_hw), np.float32))
+
+
+@pytest.mark.parametrize("make", [_not_a_number, _far_too_large])
+def test_a_frame_whose_maps_can_not_be_sent_is_buried_and_the_worker_goes_on(
+    bus: Bus, pipeline: Pipeline, make: Callable[[Maps], Maps]
+) -> None:
+    for width in (16, 32, 16):
+        pipeline.publisher.publish(samples.info(), samples.picture(width, 8))
+    with running(bus, _BadMaps(make), WorkerOptions(batch=1)):
+        messages = [d.message for d in maps_of(pipeline, 3)]
+    assert [type(m) for m in messages] == [MapsMessage, GapMessage, MapsMessage]
+    assert isinstance(messages[1], GapMessage)
+    assert messages[1].reason == "poison"
+    ((_, letter),) = bus.client.xrange(bus.keys.dead(pipeline.partition))
+    assert letter[b"detail"].startswith(b"its maps can't be sent: ")
+
+
+class _Slow(StubEngine):
+    """Takes longer than frames may lie idle; counts what it was given."""
+
+    given = 0
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        self.given += len(images)
+        return super().infer(images)
+
+
+def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus, pipeline: Pipeline) -> None:
+    pipeline.publish(4)
+    options = WorkerOptions(batch=2, min_idle_s=0.45, max_deliveries=1)
+    engines = [_Slow(0.4), _Slow(0.4)]
+    stop = threading.Event()
+    workers = [Worker(bus, f"w{k}", engine, options, stop) for k, engine in enumerate(engines)]
+    threads = [threading.Thread(target=worker.run) for worker in workers]
+    for thread in threads:
+        thread.start()
+    try:
+        messages = [d.message for d in maps_of(pipeline, 4)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(LIMIT_S)
+    assert all(isinstance(m, MapsMessage) for m in messages), "none is buried as poison"
+    assert sum(engine.given for engine in engines) == 4
+
+
+def test_a_worker_that_hangs_loses_its_frames(bus: Bus, pipeline: Pipeline) -> None:
+    pipeline.publish(1)
+    taken = FrameReader(bus, "stuck").take(1, 0)
+    other = FrameReader(bus, "other")
+    with Holding(FrameReader(bus, "stuck"), 0.3, stuck_s=0.6) as holding:
+        holding.add(taken)
+        began_s = time.monotonic()
+        while not (claimed := other.claim_idle(0.3, 1)):
+            assert time.monotonic() < began_s + LIMIT_S
+            time.sleep(0.02)
+    assert time.monotonic() - began_s > 0.5
+    assert claimed[0].entry_id == taken[0].entry_id
 
 
 def test_a_worker_says_that_it_lives_and_leaves_no_trace_after(

@@ -141,6 +141,36 @@ def test_idle_frames_are_claimed_with_the_number_of_deliveries(pipeline) -> None
     assert (left.entry_id, left.deliveries) == (taken[1].entry_id, 3)
 
 
+def test_a_held_frame_is_not_idle_and_counts_no_delivery(pipeline) -> None:
+    pipeline.publish(2)
+    held, lost = pipeline.frames.take(2, 0)
+    other = FrameReader(pipeline.bus, "infer-2")
+    stream = pipeline.bus.keys.frames(pipeline.partition)
+
+    def idle_ms() -> dict[bytes, int]:
+        rows = pipeline.bus.client.xpending_range(stream, "inference", "-", "+", 10)
+        return {row["message_id"]: row["time_since_delivered"] for row in rows}
+
+    deadline = time.monotonic() + 5
+    while min(idle_ms().values()) < 50 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (claimed,) = other.claim_idle(0, 1, leave_out=[held])
+    assert claimed.entry_id == lost.entry_id
+    assert pipeline.frames.hold([held, lost]) == 1, "what another took over stays there"
+    assert idle_ms()[held.entry_id.encode()] < 50
+    counts = {d.entry_id: d.deliveries for d in other.claim_idle(0, 10)}
+    assert counts == {held.entry_id: 2, lost.entry_id: 3}
+    assert pipeline.finish(held)
+    assert pipeline.frames.hold([held]) == 0
+
+
+def test_frames_left_out_do_not_hide_others_from_claiming(pipeline) -> None:
+    pipeline.publish(3)
+    first, second, third = pipeline.frames.take(3, 0)
+    (claimed,) = pipeline.frames.claim_idle(0, 1, leave_out=[first, second])
+    assert claimed.entry_id == third.entry_id
+
+
 def test_claiming_waits_for_its_time(pipeline) -> None:
     pipeline.publish()
     pipeline.frames.take(1, 0)
