@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import samples
+from roles import make_pipeline
 
 from ghostpose.bus import Bus, FrameReader, Published
 from ghostpose.codec.maps import MAX_MAP_CELLS
@@ -293,8 +294,9 @@ class _Slow(StubEngine):
         return super().infer(images)
 
 
-def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus, pipeline: Pipeline) -> None:
-    pipeline.publish(4)
+def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus) -> None:
+    pipeline = make_pipeline(bus, "busy", credit=8)
+    pipeline.publish(8)  # for each worker a batch to infer, and one that waits behind it
     options = WorkerOptions(batch=2, min_idle_s=0.45, max_deliveries=1)
     engines = [_Slow(0.4), _Slow(0.4)]
     stop = threading.Event()
@@ -303,13 +305,13 @@ def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus, pipeline: Pip
     for thread in threads:
         thread.start()
     try:
-        messages = [d.message for d in maps_of(pipeline, 4)]
+        messages = [d.message for d in maps_of(pipeline, 8)]
     finally:
         stop.set()
         for thread in threads:
             thread.join(LIMIT_S)
     assert all(isinstance(m, MapsMessage) for m in messages), "none is buried as poison"
-    assert sum(engine.given for engine in engines) == 4
+    assert sum(engine.given for engine in engines) == 8
 
 
 def test_a_worker_that_hangs_loses_its_frames(bus: Bus, pipeline: Pipeline) -> None:
