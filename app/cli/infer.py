@@ -38,4 +38,6 @@ def infer(
         "batch": batch,
     }
     settings = read_config(config, redis={"url": redis}, inference=given)
-    run_inference(settings.redis.url, worker_options(settings), stop)
+    run_inference(
+        settings.redis.url, worker_options(settings), stop, partitions=settings.redis.partitions
+    )

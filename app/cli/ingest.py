@@ -43,7 +43,9 @@ def ingest(
     settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
     if not settings.cameras:
         raise ConfigError("nothing to ingest: give sources, or --config with cameras")
-    reports = run_ingest(settings.redis.url, settings.cameras, stop)
+    reports = run_ingest(
+        settings.redis.url, settings.cameras, stop, partitions=settings.redis.partitions
+    )
     for report in reports:
         if report.problem:
             typer.echo(f"ghostpose: {report.problem}", err=True)

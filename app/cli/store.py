@@ -25,4 +25,6 @@ def store(
     settings = read_config(config, redis={"url": redis}, store={"url": store})
     if settings.store.url is None:
         raise ConfigError("nothing to store to: give --store URL, or store.url in --config")
-    run_store(settings.redis.url, settings.store.url, stop=stop)
+    run_store(
+        settings.redis.url, settings.store.url, stop=stop, partitions=settings.redis.partitions
+    )

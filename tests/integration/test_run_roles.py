@@ -8,9 +8,11 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from run_support import CLIP, Ghostpose, assert_complete_and_in_order, wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer
+from ghostpose.topics import META_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,3 +83,26 @@ def test_tail_tells_people_and_events_in_words(server: EmbeddedServer, tmp_path:
     assert sum("session_start" in line for line in lines) == 1
     assert sum("session_end" in line for line in lines) == 1
     assert sum(" people vtest-cut-" in line for line in lines) == POSES
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("ingest", str(CLIP)), ("infer", "--engine", "stub:1"), ("postprocess",), ("store",)],
+    ids=lambda command: command[0],
+)
+def test_each_role_creates_the_deployment_with_the_partitions_of_the_configuration(
+    server: EmbeddedServer, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        f"redis: {{url: '{server.url}', partitions: 5}}\n"
+        f"store: {{url: 'sqlite:///{tmp_path}/poses.sqlite'}}\n"
+    )
+    role = Ghostpose((*command, "--config", str(site)))
+    with redis.Redis.from_url(server.url) as client:
+        wait_until(
+            lambda: client.hexists(META_KEY, "partitions") and client.hexists(META_KEY, "protocol")
+        )
+        assert client.hget(META_KEY, "partitions") == b"5"
+    role.process.send_signal(signal.SIGTERM)
+    assert role.finish(limit_s=20).code == 0
