@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import tempfile
 import time
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from app.collect import Collector
 from app.launch import USER_MISTAKE, Children, ProcessDiedError
+from app.outage import Outage
 from app.processes import PROCESSES, ProcessRow
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.retention import CAMERA_KEPT_BYTES
 from ghostpose.client import PoseReader
+from ghostpose.errors import BusUnavailableError
 from ingest.sources import probe
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ STUCK_S: Final = 60.0
 
 DRAIN_S: Final = 15.0
 """The same once a signal has asked to stop."""
+
+OUTAGE_S: Final = 120.0
+"""How long recordings wait for a server that is away; live cameras wait for ever."""
 
 BYTES_PER_PIXEL: Final = 3
 MAPS_BYTES_PER_PIXEL: Final = 57 * 2 / 64
@@ -62,6 +68,7 @@ class Pipeline:
     say: Callable[[str], None]
     progress: Callable[[Mapping[str, int]], None]
     child_options: tuple[str, ...] = ()
+    _server_pid: int | None = None
     _stopping: bool = False
     _went_wrong: bool = False
 
@@ -107,6 +114,7 @@ class Pipeline:
         if not self.embedded:
             return self.config
         server = stack.enter_context(EmbeddedServer(maxmemory_mb=server_mb(self.config)))
+        self._server_pid = server.pid
         redis = self.config.redis.model_copy(update={"url": server.url})
         return self.config.model_copy(update={"redis": redis})
 
@@ -145,12 +153,18 @@ class Pipeline:
         Raises:
             ProcessDiedError: nothing comes any more, or a process can't go on.
         """
-        patience, told = _Patience(), False
+        patience, outage, told = _Patience(), Outage(self.say, self._server_pid), False
         in_flight: Mapping[str, int] | None = None
         while True:
             was_in_flight, ingesting = in_flight, children.running("ingest")
-            news = collector.read(reader, BLOCK_S)
-            in_flight = None if ingesting else self._in_flight(bus)
+            try:
+                news = collector.read(reader, BLOCK_S)
+                in_flight = None if ingesting else self._in_flight(bus)
+                outage.over()
+            except BusUnavailableError as error:
+                outage.wait(error, self._outage_limit_s(ingesting=ingesting > 0))
+                news, in_flight = 0, None
+                patience.renew()
             self.progress({name: tally.poses for name, tally in collector.tallies.items()})
             children.check()
             if self._stopping and not told:
@@ -162,6 +176,13 @@ class Pipeline:
                 patience.renew()
             elif patience.is_over(DRAIN_S if self._stopping else STUCK_S):
                 raise ProcessDiedError(_stuck(in_flight), 1)
+
+    def _outage_limit_s(self, *, ingesting: bool) -> float:
+        """Return how long to wait for a server that is away; with live cameras, as they do."""
+        if self._stopping:
+            return DRAIN_S
+        live = ingesting and any(camera.policy == "latest" for camera in self.config.cameras)
+        return math.inf if live else OUTAGE_S
 
     def _in_flight(self, bus: Bus) -> dict[str, int]:
         """Return how much of each camera was published and is not committed, if anything."""

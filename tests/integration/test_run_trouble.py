@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -38,6 +39,16 @@ def camera_processes(run: Ghostpose) -> list[int]:
         int(line.split()[0]) for line in run.left_running() if "forkserver" in line
     ]
     return [pid for pid in forked if parent_of(pid) in forked]
+
+
+def server_of(run: Ghostpose) -> int:
+    """The run's own server, which writes its title over its environment and the mark in it."""
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        pid = int(comm.parent.name)
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if comm.read_text().startswith("valkey") and parent_of(pid) == run.process.pid:
+                return pid
+    raise AssertionError("the run has no server")
 
 
 def wait_for_poses(folder: Path) -> None:
@@ -79,3 +90,35 @@ def test_what_an_earlier_run_left_in_flight_is_not_counted(
     assert done.summary["poses"] == len(read_lines(tmp_path)) == POSES_AT_1_FPS
     assert done.summary["frames"] == CLIP_FRAMES
     assert former.session not in {message["session"] for message in read_lines(tmp_path)}
+
+
+def test_a_server_that_is_away_for_longer_than_a_connection_tries_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedServer(directory=tmp_path / "data") as server:
+        arguments = ("--engine", "stub:30", "--height", "64", "--redis", server.url, "--json")
+        run = Ghostpose(("run", str(CLIP), *arguments, "--output", str(tmp_path)))
+        wait_for_poses(tmp_path)
+        os.kill(server.pid, signal.SIGSTOP)
+        assert run.process.stderr is not None
+        said = run.process.stderr.readline()
+        while "Waiting for it" not in said:
+            said = run.process.stderr.readline()
+            assert said, "the run ended"
+        os.kill(server.pid, signal.SIGCONT)
+        done = run.finish()
+    assert done.code == 0, done.err
+    assert done.err.count("Waiting for it") == 0
+    assert "ghostpose: the server answers again" in done.err
+    assert done.summary["frames"] == CLIP_FRAMES
+    assert {message["seq"] for message in read_lines(tmp_path)} == set(range(CLIP_FRAMES))
+
+
+def test_a_run_whose_own_server_is_gone_says_so_and_sums_up_what_came(tmp_path: Path) -> None:
+    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    wait_for_poses(tmp_path)
+    os.kill(server_of(run), signal.SIGKILL)
+    done = run.finish()
+    assert done.code == 1
+    assert "ghostpose: stopped, since the run's own server has ended" in done.err
+    assert done.summary["poses"] == len(read_lines(tmp_path)) > 0
