@@ -27,7 +27,8 @@ SOCKET_TIMEOUT_S: Final = 5.0
 """A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
 
 PASSING_REPLIES: Final = frozenset(
-    "BUSY CLUSTERDOWN LOADING MASTERDOWN MISCONF NOREPLICAS READONLY TRYAGAIN UNBLOCKED".split()
+    {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF"}
+    | {"NOREPLICAS", "READONLY", "TRYAGAIN", "UNBLOCKED"}
 )
 """First words of replies of a server that can't work now but may again: a slow script, a full disk,
 a fail-over, missing replicas, a cluster that moves slots."""
