@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
@@ -30,6 +31,9 @@ TERM_GRACE_S: Final = 10.0
 
 USER_MISTAKE: Final = 2
 """Exit code of a child that could not start because of what the user gave: no use in retrying."""
+
+SAID_KEPT: Final = 256
+"""Lines of children that are remembered, so that they are not said twice."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -77,7 +81,7 @@ class Children:
     options: tuple[str, ...] = ()
     children: list[Child] = field(default_factory=list)
     exit_codes: list[tuple[Role, int]] = field(default_factory=list)
-    _said: set[str] = field(default_factory=set)
+    _said: deque[str] = field(default_factory=lambda: deque(maxlen=SAID_KEPT))
     _hushed: bool = False
 
     def start(self, row: ProcessRow, count: int, arguments: Sequence[str]) -> None:
@@ -114,18 +118,22 @@ class Children:
             for line in lines:
                 text = line.rstrip("\n")
                 if text not in self._said and not self._hushed:
-                    self._said.add(text)
+                    self._said.append(text)
                     self.say(text)
 
-    def check(self) -> None:
-        """See who has ended: forget those that ended well, start crashed ones again.
+    def check(self, *, stopping: bool = False) -> None:
+        """See who has ended: forget ingest that ended well, start the others again.
+
+        Nobody but this run asks a worker to end: one that was stopped from outside is missed, too,
+        unless the whole run is `stopping`.
 
         Raises:
             ProcessDiedError: one ended that may not be started again, or too often.
         """
         for child in [child for child in self.children if child.process.poll() is not None]:
             code = child.process.returncode
-            if code == 0 or (code > 0 and child.row.role == "ingest"):
+            ingest = child.row.role == "ingest"
+            if (code >= 0 and ingest) or (code == 0 and stopping):
                 # Ingest has told what was wrong with a source; what others gave is still coming.
                 self._forget(child, code)
             elif code != USER_MISTAKE and child.starts <= child.row.restarts_in_run:

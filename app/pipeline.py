@@ -166,7 +166,7 @@ class Pipeline:
                 news, in_flight = 0, None
                 patience.renew()
             self.progress({name: tally.poses for name, tally in collector.tallies.items()})
-            children.check()
+            children.check(stopping=self._stopping)
             if self._stopping and not told:
                 children.terminate("ingest")
                 told = True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.launch import Children, ProcessDiedError
+from app.launch import SAID_KEPT, Children, ProcessDiedError
 from app.processes import PROCESSES, row_of
 from app.stopping import stop_signals_held
 
@@ -82,10 +82,40 @@ def test_a_signal_that_comes_before_a_child_can_drain_waits_for_it(tmp_path: Pat
     assert child.wait(timeout=20) == 0
 
 
-def test_a_child_that_ends_well_is_forgotten(children: Scripted) -> None:
+def test_ingest_that_ends_well_is_forgotten(children: Scripted) -> None:
+    children.start(row_of("ingest"), 1, ["pass"])
+    check_until(children, lambda: children.running("ingest") == 0)
+    assert children.exit_codes == [("ingest", 0)]
+
+
+def test_a_worker_that_was_stopped_from_outside_is_started_again(
+    children: Scripted, said: list[str], tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    script = (
+        f"import pathlib, time; mark = pathlib.Path({str(mark)!r})\n"
+        "if mark.exists(): time.sleep(60)\n"
+        "mark.touch()"
+    )
+    children.start(row_of("inference"), 1, [script])
+    check_until(children, lambda: bool(said))
+    assert said == ["ghostpose: inference 1 ended with exit code 0; started again"]
+    assert children.running("inference") == 1
+
+
+def test_a_worker_that_ends_while_the_run_stops_stays_away(children: Scripted) -> None:
     children.start(row_of("inference"), 1, ["pass"])
-    check_until(children, lambda: children.running("inference") == 0)
+    wait_until(lambda: children.children[0].process.poll() is not None)
+    children.check(stopping=True)
     assert children.exit_codes == [("inference", 0)]
+
+
+def test_lines_said_are_remembered_only_so_long(children: Scripted, said: list[str]) -> None:
+    script = f"import sys; sys.stderr.writelines(f'{{n}}\\n' for n in range({3 * SAID_KEPT}))"
+    children.start(row_of("ingest"), 1, [script])
+    check_until(children, lambda: children.running("ingest") == 0)
+    assert len(said) == 3 * SAID_KEPT
+    assert len(children._said) == SAID_KEPT
 
 
 def test_a_crashed_child_is_started_again_and_the_user_is_told(
