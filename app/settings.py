@@ -64,9 +64,14 @@ def updated(model: Model, given: Mapping[str, object], owner: str = "") -> Model
 
 
 def threads_each(config: GhostposeConfig, cores: int | None = None) -> int:
-    """Share the cores out between the inference processes; at least one each."""
+    """Share the cores out between the inference processes; at least one each.
+
+    A deterministic process has one: sums in another order are other sums.
+    """
     if config.inference.threads:
         return config.inference.threads
+    if config.inference.deterministic:
+        return 1
     cores = cores or len(os.sched_getaffinity(0))
     return max(1, cores // config.inference.processes)
 

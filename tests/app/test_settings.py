@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.settings import read_config, threads_each, with_cameras
+from app.settings import read_config, threads_each, with_cameras, worker_options
 from ghostpose.config import GhostposeConfig, InferenceConfig
 from ghostpose.errors import ConfigError
 
@@ -55,3 +55,9 @@ def test_an_option_out_of_range_is_named(given: dict[str, object], words: str) -
 def test_processes_share_the_cores(processes: int, threads: int, cores: int, each: int) -> None:
     inference = InferenceConfig(processes=processes, threads=threads)
     assert threads_each(GhostposeConfig(inference=inference), cores) == each
+
+
+def test_a_deterministic_process_has_one_thread_unless_told_otherwise() -> None:
+    plain = GhostposeConfig(inference=InferenceConfig(deterministic=True))
+    told = GhostposeConfig(inference=InferenceConfig(deterministic=True, threads=3))
+    assert (worker_options(plain).threads, worker_options(told).threads) == (1, 3)
