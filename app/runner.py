@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A run as the user wants it. `embedded`: with a server of its own; `annotate`: draw after."""
+    """A run as the user wants it.
+
+    `embedded`: with a server of its own; `annotate`: draw after; `child_options`: what the command
+    line said before the subcommand, for every process of the run.
+    """
 
     config: GhostposeConfig
     output: Path | None

@@ -13,6 +13,7 @@ EXAMPLES: Final = "Examples: ghostpose demo; ghostpose demo --clip street.mp4 --
 
 
 def demo(
+    context: typer.Context,
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Where videos, sheet.png and poses.jsonl go")
     ] = Path("demo-output"),
@@ -31,7 +32,7 @@ def demo(
 
     wanted = InferenceConfig(processes=inference, engine=engine or "auto")
     config = demo_config(clip, wanted)
-    result = run_request(RunRequest(config, output, embedded=True, annotate=True))
+    result = run_request(RunRequest(config, output, True, True, context.obj))
     show(result, as_json=as_json)
     if not as_json:
         drawn = ", ".join(f"{name}.mp4" for name in result.cameras)

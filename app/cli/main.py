@@ -60,6 +60,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version"),
@@ -75,6 +76,7 @@ def _root(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter(f"{log_level!r} is no log level", param_hint="--log-level")
+    context.obj = ("--log-level", log_level, *(context.obj or ()))
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     try:
-        app(given, prog_name="ghostpose")
+        app(given, prog_name="ghostpose", obj=("--debug",) if debug else ())
     except GhostposeError as error:
         _fail(str(error), error.exit_code, debug=debug)
     except BrokenPipeError:

@@ -22,6 +22,7 @@ EXAMPLES: Final = (
 
 
 def run(
+    context: typer.Context,
     sources: options.Sources = None,
     config: options.ConfigFile = None,
     policy: options.Policy = None,
@@ -89,7 +90,7 @@ def run(
         new={"policy": "every", "credit": 2 + 2 * settings.inference.processes},
     )
     embedded = "url" not in settings.redis.model_fields_set
-    result = run_request(RunRequest(settings, output, embedded, annotate))
+    result = run_request(RunRequest(settings, output, embedded, annotate, context.obj))
     show(result, as_json=as_json)
     raise typer.Exit(result.exit_code)
 

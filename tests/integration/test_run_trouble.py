@@ -122,3 +122,26 @@ def test_a_run_whose_own_server_is_gone_says_so_and_sums_up_what_came(tmp_path: 
     assert done.code == 1
     assert "ghostpose: stopped, since the run's own server has ended" in done.err
     assert done.summary["poses"] == len(read_lines(tmp_path)) > 0
+
+
+def test_the_log_level_and_debug_reach_every_process(tmp_path: Path) -> None:
+    arguments = ("run", str(CLIP), "--debug", "--engine", "stub:30", "--output", str(tmp_path))
+    run = Ghostpose(("--log-level", "info", *arguments, "--json"))
+    wait_for_poses(tmp_path)
+    for role in ("ingest", "infer", "postprocess", "store"):
+        lines = [line for line in run.left_running() if f" {role} " in line]
+        assert lines
+        assert all("--log-level info --debug" in line for line in lines)
+    run.process.terminate()
+    assert run.finish().code == 0
+
+
+def test_a_worker_that_an_operator_stops_is_started_again(tmp_path: Path) -> None:
+    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    wait_for_poses(tmp_path)
+    (worker,) = run.children("infer")
+    os.kill(worker, signal.SIGTERM)
+    done = run.finish()
+    assert done.code == 0, done.err
+    assert "inference 1 ended with exit code 0; started again" in done.err
+    assert done.summary["poses"] == CLIP_FRAMES
