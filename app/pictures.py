@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from ghostpose.errors import SourceError
+from ghostpose.codec.picture_files import decode_picture_file
+from ghostpose.errors import DecodeError, SourceError
 from ghostpose.types import MAX_SIDE_PX, Placement, PoseMessage, Timings
 from ingest.prepare import fit_height
 from postprocess.grouping import group, to_people
@@ -81,16 +82,13 @@ def read_picture(path: Path) -> ByteArray:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise SourceError(f"picture {path}: {size} bytes, at most {MAX_FILE_BYTES} are read")
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"picture {path} can't be read: {error.strerror}") from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error as error:  # more pixels than OpenCV allows, for one
-        raise SourceError(f"picture {path} can't be decoded: {error.err}") from error
-    if image is None:
-        raise SourceError(f"picture {path} is no picture that OpenCV can decode")
-    return np.asarray(image, np.uint8)
+        return decode_picture_file(data)
+    except DecodeError as error:
+        raise SourceError(f"picture {path} can't be decoded: {error}") from error
 
 
 def _resized(image_hw3: ByteArray, width: int, height: int) -> ByteArray:

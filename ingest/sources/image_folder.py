@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
-from ghostpose.errors import SourceError
+from ghostpose.codec.picture_files import decode_picture_file
+from ghostpose.errors import DecodeError, SourceError
 from ingest.prepare import resize
 from ingest.sources.protocol import Picture, SourceInfo, Undecodable
 
@@ -86,7 +86,7 @@ class ImageFolder:
         self.info = self._describe(camera, folder)
 
     def _describe(self, camera: str, folder: Path) -> SourceInfo:
-        readable = (image for image in map(_read, self._paths) if image is not None)
+        readable = (image for image in map(_read, self._paths) if isinstance(image, np.ndarray))
         first = next(readable, None)
         if first is None:
             raise SourceError(f"camera {camera}: none of the pictures in {folder} can be decoded")
@@ -104,8 +104,8 @@ class ImageFolder:
         """See `Source.pictures`."""
         for index in range(self._first, len(self._paths)):
             image = _read(self._paths[index])
-            if image is None:
-                yield Undecodable(f"{self._paths[index].name} is no picture")
+            if isinstance(image, Undecodable):
+                yield image
             else:
                 yield StillPicture(index / self._fps, image)
 
@@ -113,10 +113,8 @@ class ImageFolder:
         """Nothing is open between two pictures."""
 
 
-def _read(path: Path) -> ByteArray | None:
+def _read(path: Path) -> ByteArray | Undecodable:
     try:
-        encoded = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else image.astype(np.uint8, copy=False)
+        return decode_picture_file(path.read_bytes())
+    except (OSError, DecodeError) as error:
+        return Undecodable(f"{path.name}: {error}")

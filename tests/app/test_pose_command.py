@@ -72,9 +72,11 @@ def test_pictures_are_written_with_their_skeletons(
     ("name", "content", "sentence"),
     [
         pytest.param("missing.jpg", None, "can't be read: No such file", id="a missing file"),
-        pytest.param("text.jpg", b"hello", "is no picture", id="a text file"),
-        pytest.param("empty.png", b"", "is no picture", id="an empty file"),
-        pytest.param("cut.png", b"\x89PNG\r\n\x1a\n\0\0", "is no picture", id="a cut-off picture"),
+        pytest.param("text.jpg", b"hello", "it is no PNG, JPEG", id="a text file"),
+        pytest.param("empty.png", b"", "it is no PNG, JPEG", id="an empty file"),
+        pytest.param(
+            "cut.png", b"\x89PNG\r\n\x1a\n\0\0", "its header is cut off", id="a cut-off picture"
+        ),
     ],
 )
 def test_a_bad_picture_is_one_sentence_and_the_others_are_done(
