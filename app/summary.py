@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from ghostpose.types import DEAD_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ghostpose.types import EventMessage, Policy, PoseMessage
-
-DEAD_REASONS: Final = frozenset({"poison", "decode"})
-"""Gap reasons that mean a dead letter: the frame was given up, not skipped on purpose."""
-
 
 @dataclass(frozen=True, slots=True)
 class Latency:

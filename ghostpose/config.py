@@ -25,7 +25,13 @@ from pydantic import (
 )
 
 from ghostpose.errors import ConfigError
-from ghostpose.types import CAMERA_NAME_PATTERN, MapsCodec, PictureCodec, Policy
+from ghostpose.types import (
+    CAMERA_NAME_PATTERN,
+    DEFAULT_PARTITIONS,
+    MapsCodec,
+    PictureCodec,
+    Policy,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -40,9 +46,6 @@ MAX_NAME_CHARS: Final = 64
 """Length of the longest camera name."""
 
 DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
-
-DEFAULT_PARTITIONS: Final = 16
-"""Fixed when a deployment is created: the most post-processing processes that can share work."""
 
 DEFAULT_HEIGHT_PX: Final = 368
 """Network height that pictures are resized to; people far away need more."""

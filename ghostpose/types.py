@@ -36,6 +36,9 @@ CAMERA_NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_SIDE_PX: Final = 16_384
 """No picture side is larger: checked before anything is allocated for it."""
 
+DEFAULT_PARTITIONS: Final = 16
+"""Fixed when a deployment is created: the most post-processing processes that can share work."""
+
 MAX_PEOPLE: Final = 1_000
 """A pose message with more people than this is refused as damaged."""
 
@@ -257,6 +260,9 @@ camera's fps limit; `stale`: older than `max_age_ms`; `decode`: its bytes are no
 Redis had no room; `poison`: given up after too many deliveries; `shutdown`: left when ingest ended.
 """
 
+DEAD_REASONS: Final[frozenset[SkipReason]] = frozenset({"decode", "poison"})
+"""Reasons of gaps that mean a dead letter: the frame was given up, not skipped on purpose."""
+
 
 @dataclass(frozen=True, slots=True)
 class GapMessage:
@@ -354,7 +360,7 @@ class PoseMessage:
         )
 
 
-EventKind = Literal["session_start", "session_end", "gap", "camera_up", "camera_down"]
+EventKind = Literal["session_start", "session_end", "gap"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ghostpose.errors import (
 )
 from ghostpose.server import connect, is_cluster, translated, without_password
 from ghostpose.topics import CAMERAS_KEY, META_KEY, WORKERS_KEY
-from ghostpose.types import check_camera_name
+from ghostpose.types import DEAD_REASONS, DEFAULT_PARTITIONS, check_camera_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,14 +35,10 @@ if TYPE_CHECKING:
     from ghostpose.bus.steps import Argument
     from ghostpose.types import Policy
 
-DEFAULT_PARTITIONS: Final = 16
 MAX_PARTITIONS: Final = 1024
 
 HEARTBEAT_KEPT_S: Final = 10.0
 """A process silent for longer is no longer listed (processes say that they live every 2 s)."""
-
-DEAD_REASONS: Final = ("decode", "poison")
-"""Reasons of gaps whose frames went to the dead letters."""
 
 _log = logging.getLogger(f"{__name__}.Bus")
 

@@ -85,15 +85,6 @@ class GroupReader:
             for stream, ids in by_stream.items():
                 self._bus.client.xack(stream, STORE_GROUP, *ids)
 
-    def waiting(self) -> int:
-        """Return how many messages are in the streams and not yet lent to any worker."""
-        total = 0
-        with translated(self._bus.address):
-            for stream in self._events:
-                groups: Any = self._bus.client.xinfo_groups(stream)
-                total += sum(g["lag"] or 0 for g in groups if g["name"] == STORE_GROUP.encode())
-        return total
-
     def _discover(self) -> None:
         """Look for new cameras, now and then, and make their groups, from the streams' begin."""
         if time.monotonic() - self._looked_at_s < DISCOVERY_S:
