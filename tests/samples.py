@@ -40,7 +40,7 @@ def picture(width: int = 16, height: int = 8, value: int = 7) -> EncodedPicture:
 def maps(height: int = 1, width: int = 2, seed: int = 0) -> Maps:
     """Return maps of the given cells: mostly nothing, with blobs, like a network's."""
     rng = np.random.default_rng(seed)
-    values = rng.normal(0, 0.004, (PCM_CHANNELS + PAF_CHANNELS, height, width)).astype(np.float32)
+    values = rng.normal(0, 0.0015, (PCM_CHANNELS + PAF_CHANNELS, height, width)).astype(np.float32)
     for channel in values:
         for _ in range(max(1, height * width // 700)):
             row, column = rng.integers(height), rng.integers(width)
