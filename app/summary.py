@@ -7,20 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.latency import Latency, LatencyHistogram
 from ghostpose.types import DEAD_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from ghostpose.types import EventMessage, Policy, PoseMessage
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Milliseconds from publishing (`every`) or capture (`latest`) to the commit."""
-
-    p50: float
-    p95: float
-    p99: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ class CameraTally:
     poses: int = 0
     people: int = 0
     tracks: set[str] = field(default_factory=set)
-    latencies_ms: list[float] = field(default_factory=list)
+    latencies: LatencyHistogram = field(default_factory=LatencyHistogram)
     first_publish_ms: float = math.inf
     last_commit_ms: float = -math.inf
     gaps: Counter[str] = field(default_factory=Counter)
@@ -118,7 +111,7 @@ class CameraTally:
         self.first_publish_ms = min(self.first_publish_ms, published_ms)
         self.last_commit_ms = max(self.last_commit_ms, committed_ms)
         since_ms = published_ms if self.policy == "every" else pose.captured_at * 1000
-        self.latencies_ms.append(committed_ms - since_ms)
+        self.latencies.add(committed_ms - since_ms)
 
     def add_event(self, event: EventMessage) -> None:
         """Count an event; only those about frames and sessions matter here."""
@@ -166,7 +159,7 @@ class CameraTally:
             people=self.people,
             tracks=len(self.tracks),
             fps=_rate(self.poses, self.last_commit_ms - self.first_publish_ms),
-            latency_ms=latency_of(self.latencies_ms),
+            latency_ms=self.latencies.latency(),
         )
 
 
@@ -185,21 +178,8 @@ def total(tallies: Iterable[CameraTally]) -> Summary:
         people=sum(part.people for part in parts),
         tracks=sum(part.tracks for part in parts),
         fps=_rate(poses, last - first),
-        latency_ms=latency_of([value for tally in each for value in tally.latencies_ms]),
+        latency_ms=LatencyHistogram.merged(tally.latencies for tally in each).latency(),
     )
-
-
-def latency_of(values_ms: Sequence[float]) -> Latency:
-    """Return percentiles by nearest rank; all zero when there are no values."""
-    ordered = sorted(values_ms)
-    return Latency(*(percentile(ordered, share) for share in (0.50, 0.95, 0.99)))
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest of the ordered values that at least `share` of them don't exceed."""
-    if not ordered:
-        return 0.0
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def _rate(count: int, span_ms: float) -> float:

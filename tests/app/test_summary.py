@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.summary import CameraTally, latency_of, percentile, total
+from app.summary import CameraTally, total
 from ghostpose.types import EventMessage, Person, Policy, PoseMessage
+
+
+def about(value_ms: float) -> object:
+    return pytest.approx(value_ms, rel=0.005)
 
 
 def pose(seq: int, tracks: tuple[str, ...] = (), captured_at: float = 0.0) -> PoseMessage:
@@ -50,8 +54,8 @@ def test_fps_is_poses_from_first_publish_to_last_commit() -> None:
 
 
 def test_latency_counts_from_publishing_or_from_capture_as_the_policy_says() -> None:
-    assert ended("every").summary().latency_ms.p99 == 400
-    assert ended("latest").summary().latency_ms.p99 == pytest.approx(500)
+    assert ended("every").summary().latency_ms.p99 == about(400)
+    assert ended("latest").summary().latency_ms.p99 == about(500)
 
 
 def test_nothing_at_all_is_all_zero() -> None:
@@ -107,13 +111,5 @@ def test_totals_add_cameras_up_and_span_their_times() -> None:
     everything = total([ended(), second])
     assert (everything.poses, everything.tracks) == (5, 4)
     assert everything.fps == pytest.approx(5 / 2.0)
-    assert everything.latency_ms.p50 == 400
-    assert everything.latency_ms.p99 == 1000
-
-
-@pytest.mark.parametrize(
-    ("count", "share", "value"), [(1, 0.5, 1), (100, 0.95, 95), (100, 0.99, 99), (3, 0.5, 2)]
-)
-def test_percentiles_are_by_nearest_rank(count: int, share: float, value: float) -> None:
-    assert percentile([float(n) for n in range(1, count + 1)], share) == value
-    assert latency_of([]).p50 == 0.0
+    assert everything.latency_ms.p50 == about(400)
+    assert everything.latency_ms.p99 == about(1000)
