@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from ghostpose.codec.maps import MAX_MAP_CELLS
 from ghostpose.errors import SourceError
+from ghostpose.skeleton import STRIDE
 from ghostpose.types import MAX_SIDE_PX, Placement
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def plan_for(camera: CameraConfig, source_w: int, source_h: int) -> Plan:
     """Plan for pictures of `source_w` x `source_h`.
 
     Raises:
-        SourceError: the region isn't inside the picture, or the result would be too wide.
+        SourceError: the region isn't inside the picture, or the result would be too large.
     """
     left, top, region_w, region_h = _region_inside(camera, source_w, source_h)
     width, height = fit_height(region_w, region_h, camera.height)
@@ -55,6 +57,14 @@ def plan_for(camera: CameraConfig, source_w: int, source_h: int) -> Plan:
         raise SourceError(
             f"camera {camera.name}: a picture of {source_w}x{source_h} at height {height} is"
             f" {width} wide; no side may be over {MAX_SIDE_PX}"
+        )
+    # The network pads to whole cells. This bounds the pixels too: they are fewer than a picture's.
+    cells = -(-width // STRIDE) * -(-height // STRIDE)
+    if cells > MAX_MAP_CELLS:
+        raise SourceError(
+            f"camera {camera.name}: a picture of {region_w}x{region_h} at height {height} is"
+            f" {width} wide: {cells} map cells, and at most {MAX_MAP_CELLS} can be sent; give it a"
+            " smaller height or a narrower region"
         )
     decoded_left = source_w - left - region_w if camera.mirror else left
     whole = (region_w, region_h) == (source_w, source_h)

@@ -133,3 +133,10 @@ def test_a_region_outside_the_picture_is_one_sentence() -> None:
 def test_a_region_too_flat_for_the_height_is_refused() -> None:
     with pytest.raises(SourceError, match=r"camera cam: .* 19200 wide"):
         plan_for(camera_with(region=(0, 0, 320, 2)), W, H)
+
+
+def test_a_picture_whose_maps_could_never_be_sent_is_refused() -> None:
+    """At height 1024 and stride 8, 128 rows of 1024 cells are the most that the codec takes."""
+    assert plan_for(camera_with(height=1024), 8192, 1024).width == 8192
+    with pytest.raises(SourceError, match=r"camera cam: .* 131200 map cells, and at most 131072"):
+        plan_for(camera_with(height=1024), 8193, 1024)
