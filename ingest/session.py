@@ -49,6 +49,7 @@ class Session:
         self._patience, self._stop = patience, patience.stop
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
         self._reader = Reader(camera, source, self._handoff, counters)
+        self._unprepared = 0
         self._plans: dict[tuple[int, int], Plan] = {}
 
     def play(self) -> None:
@@ -85,15 +86,32 @@ class Session:
 
     def _publish(self, frame: ReadFrame) -> None:
         """Publish `frame`, or under `latest` a newer one that came while there was no credit."""
-        info, picture = self._prepare(frame)
-        while (full := self._send(info, picture)) is not None:
+        ready = self._try_prepare(frame)
+        while ready is not None and (full := self._send(*ready)) is not None:
             if not self._wait_for_credit(full):
                 self._counters.count_skipped("shutdown")
                 return
             newer = self._handoff.take(0) if self._camera.policy == "latest" else None
             if newer is not None:
                 self._counters.count_skipped("overwritten")
-                info, picture = self._prepare(newer)
+                ready = self._try_prepare(newer)
+
+    def _try_prepare(self, frame: ReadFrame) -> tuple[FrameInfo, EncodedPicture] | None:
+        """Prepare; None: this picture can't be converted or encoded, and counts as skipped.
+
+        Raises:
+            SourceError: pictures of this size don't suit what the camera is to do.
+        """
+        try:
+            return self._prepare(frame)
+        except SourceError:
+            raise
+        except Exception as error:  # of PyAV, OpenCV, NumPy: one picture must not end a camera
+            level = logging.DEBUG if self._unprepared else logging.WARNING
+            _log.log(level, "camera %s: a picture can't be used: %s", self._camera.name, error)
+            self._unprepared += 1
+            self._counters.count_skipped("decode")
+            return None
 
     def _prepare(self, frame: ReadFrame) -> tuple[FrameInfo, EncodedPicture]:
         """Crop, resize, encode: the part that frames which are skipped never cost."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, cast
 
+import av.error
 import numpy as np
 import pytest
 from ingest_fakes import FakePublisher, wait_until
@@ -126,6 +127,34 @@ def test_damaged_frames_are_read_and_skipped() -> None:
     tally = Player(ListSource(items), publisher).play()
     assert (tally.read, tally.published, tally.skipped) == (5, 4, {"decode": 1})
     assert publisher.ended == (5, {"decode": 1}, 0)
+
+
+class _Inconvertible(StillPicture):
+    """Decoded, but of no format that can be converted."""
+
+    def pixels(self, width: int, height: int) -> np.ndarray:
+        raise av.error.ValueError(22, f"no conversion to {width}x{height}")
+
+
+def test_pictures_that_can_not_be_converted_are_skipped() -> None:
+    items = pictures(5)
+    items[0] = items[3] = _Inconvertible(0.0, np.zeros((48, 64, 3), np.uint8))
+    publisher = FakePublisher()
+    tally = Player(ListSource(items), publisher).play()
+    assert (tally.read, tally.published, tally.skipped) == (5, 3, {"decode": 2})
+    assert publisher.ended == (5, {"decode": 2}, tally.clock_repairs)
+
+
+def test_a_newer_picture_that_can_not_be_converted_leaves_no_frame_uncounted() -> None:
+    source, publisher = ListSource(pictures(2)), FakePublisher()
+    source.items[1] = _Inconvertible(0.1, np.zeros((48, 64, 3), np.uint8))
+    publisher.credit.clear()
+    player = Player(source, publisher, policy="latest")
+    player.thread.start()
+    wait_until(lambda: player.counters.tally().skipped.get("overwritten") == 1, "overwriting")
+    tally = player.join()
+    assert tally.skipped == {"overwritten": 1, "decode": 1}
+    assert publisher.ended == (2, {"overwritten": 1, "decode": 1}, 0)
 
 
 def test_frames_above_the_rate_are_skipped_before_anything_is_done_with_them() -> None:
