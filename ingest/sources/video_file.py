@@ -112,7 +112,7 @@ class VideoFile:
         self._stream.thread_type = "NONE"
         self._origin_pts = self._stream.start_time or 0
         self._packets = self._pictures = self._damaged = 0
-        self._end_s, self._last_is_whole = 0.0, True
+        self._end_s, self._video_end_s, self._last_is_whole = 0.0, 0.0, True
         if self._start_s > 0:
             self._seek()
         self._reformatter = VideoReformatter()
@@ -202,6 +202,7 @@ class VideoFile:
                 # Other streams aren't decoded, but tell how far the file goes.
                 self._end_s = max(self._end_s, _end_of(packet))
                 if packet.stream_index == self._stream.index:
+                    self._video_end_s = max(self._video_end_s, _end_of(packet))
                     yield from self._decode(packet)
         except av.error.FFmpegError as error:
             self.ended_early = (
@@ -241,7 +242,7 @@ class VideoFile:
         """Say it if the container's header promised more than came."""
         came = f"camera {self._camera}: {self._path} is cut off"
         promised = self._stream.frames
-        if self._start_s == 0 and promised > self._packets:
+        if self._start_s == 0 and promised > self._packets and self._video_is_short():
             return f"{came}: its header says {promised} frames, {self._packets} are there"
         duration = self._container.duration
         start_s = (self._container.start_time or 0) / av.time_base
@@ -251,6 +252,17 @@ class VideoFile:
                 f"{came}: its header says {length_s:.1f} s, {self._end_s - start_s:.1f} s are there"
             )
         return None if self._last_is_whole else f"{came}: its last frame is damaged"
+
+    def _video_is_short(self) -> bool:
+        """Say whether packets end before the stream's duration.
+
+        A trimmed file keeps the count of the untrimmed one; its duration is that of its edit list.
+        """
+        if self._stream.duration is None or self._stream.time_base is None:
+            return True
+        begin_s = float(self._origin_pts * self._stream.time_base)
+        length_s = float(self._stream.duration * self._stream.time_base)
+        return length_s - (self._video_end_s - begin_s) > self.info.nominal_interval_s / 2
 
     def close(self) -> None:
         """Close the file."""

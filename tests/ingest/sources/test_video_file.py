@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,6 +150,35 @@ def test_a_cut_off_file_of_another_container_is_noticed(name: str, remux, camera
     assert 100 < len(times) + damaged < 200
     assert source.ended_early is not None
     assert "cut off" in source.ended_early
+
+
+@pytest.mark.parametrize(("begin_s", "length_s"), [(0, 16), (5, 8), (5, 19)])
+def test_a_trimmed_file_is_not_cut_off(begin_s: int, length_s: int, remux, camera: Camera) -> None:
+    path = trim(remux("trimmed.mp4", movflags="faststart"), begin_s, length_s)
+    source = open_source(camera(path))
+    times, _ = play(source)
+    assert times == [pytest.approx(k / 10) for k in range(10 * length_s)]
+    assert source.ended_early is None
+
+
+def test_a_trimmed_file_that_is_cut_off_too_is_noticed(remux, camera: Camera) -> None:
+    source = open_source(camera(cut(trim(remux("both.mp4", movflags="faststart"), 2, 22))))
+    play(source)
+    assert "cut off" in (source.ended_early or "")
+
+
+def trim(path: Path, begin_s: int, length_s: int) -> Path:
+    """Change the MP4's edit list, as programs do that trim without coding again."""
+    data = bytearray(path.read_bytes())
+    header, track, edits = (data.index(kind) + 4 for kind in (b"mvhd", b"tkhd", b"elst"))
+    (ticks_a_s,) = struct.unpack_from(">I", data, header + 12)
+    (media_ticks_a_s,) = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)
+    for duration in (header + 16, track + 20, edits + 8):
+        struct.pack_into(">I", data, duration, length_s * ticks_a_s)
+    (first,) = struct.unpack_from(">i", data, edits + 12)
+    struct.pack_into(">i", data, edits + 12, first + begin_s * media_ticks_a_s)
+    path.write_bytes(data)
+    return path
 
 
 def cut(path: Path) -> Path:
