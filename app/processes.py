@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Role = Literal["ingest", "inference", "postprocess", "store"]
-Restart = Literal["on-failure", "unless-stopped"]
+Restart = Literal["on-failure:3", "unless-stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ PROCESSES: Final = (
         scale=1,
         # A camera belongs to one ingest; to spread cameras, give each ingest its own file.
         scales=False,
-        # A recording ends well; only a crash starts it again (in a new session).
-        restart="on-failure",
+        # A recording ends well; only a crash starts it again (in a new session). A damaged one ends
+        # with 2 each time, and all others would be played again with it: so not for ever.
+        restart="on-failure:3",
         # In a run over recordings a second reading would deliver every frame twice.
         restarts_in_run=0,
         extra="ingest",
