@@ -38,6 +38,8 @@ def main(
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # The supervisor starts it with SIGTERM held back, so that one that came until here counts too.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     threading.Thread(target=_stop_with_supervisor, args=(pipe, stop), daemon=True).start()
     report = run_camera(camera, bus_url, stop, partitions)
     try:

@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
@@ -85,6 +86,21 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _term_held() -> Iterator[None]:
+    """Hold SIGTERM back meanwhile; a process started meanwhile lets it in once it can drain.
+
+    The fork server inherits the hold when it is started, and camera processes inherit it there.
+    Python's resource tracker, which is started before the first of them, would end the hold.
+    """
+    resource_tracker.ensure_running()
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 @dataclass(slots=True)
@@ -166,7 +182,8 @@ class Supervisor:
         now = time.monotonic()
         for one in self._all:
             if one.process is None and one.report is None and one.due_s <= now:
-                one.start(self._context, self._bus_url, self._partitions)
+                with _term_held():
+                    one.start(self._context, self._bus_url, self._partitions)
 
     def _wait(self) -> None:
         """Wait until a process ends, one is due, or a signal may have come."""
