@@ -93,18 +93,24 @@ class Lane:
         message = delivery.message
         self._tracker.start_session(message.id.session)
         if isinstance(message, EndMessage):
-            self._counts.ends += 1
-            return self._reader.commit_end(lease, delivery, self._tracker.state())
+            was_new = self._reader.commit_end(lease, delivery, self._tracker.state())
+            self._counts.ends += was_new
+            return was_new
         if isinstance(message, GapMessage):
-            self._counts.gaps += 1
-            return self._reader.commit_gap(lease, delivery, None)
+            return self._commit_gap(lease, delivery)
         try:
             pose = self._pose_of(message)
         except Exception as error:
             return self._give_up(lease, delivery, error)
-        self._counts.poses += 1
-        self._counts.people += len(pose.people)
-        return self._reader.commit_pose(lease, delivery, pose, self._tracker.state())
+        was_new = self._reader.commit_pose(lease, delivery, pose, self._tracker.state())
+        self._counts.poses += was_new
+        self._counts.people += was_new * len(pose.people)
+        return was_new
+
+    def _commit_gap(self, lease: Lease, delivery: MapsDelivery) -> bool:
+        was_new = self._reader.commit_gap(lease, delivery, None)
+        self._counts.gaps += was_new
+        return was_new
 
     def _pose_of(self, message: MapsMessage) -> PoseMessage:
         begun_s = time.perf_counter()
@@ -148,9 +154,8 @@ class Lane:
         _log.exception("frame %s is given up: post-processing fails on it", frame)
         self.load()
         self._tracker.start_session(frame.session)
-        self._counts.gaps += 1
         gap = replace(delivery, message=GapMessage(frame, "poison"), damage=str(error) or "-")
-        return self._reader.commit_gap(lease, gap, None)
+        return self._commit_gap(lease, gap)
 
     def _restored(self, state: bytes) -> Tracker:
         """Return the tracker as of `state`; if that is damaged, one with numbers never used."""

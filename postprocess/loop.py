@@ -42,10 +42,14 @@ _log = logging.getLogger("postprocess.PostprocessWorker")
 
 @dataclass(slots=True)
 class Partition:
-    """A partition this worker holds, and the cameras it has seen there."""
+    """A partition this worker holds, and the cameras it has seen there.
+
+    `is_doubtful`: the server refused a commit, so it isn't where this memory says that it is.
+    """
 
     lease: Lease
     lanes: dict[str, Lane] = field(default_factory=dict)
+    is_doubtful: bool = False
 
 
 def run_postprocess(
@@ -106,14 +110,17 @@ class PostprocessWorker:
         leases = [partition.lease for partition in self._held.values()]
         for delivery in self._reader.take(leases, TAKE_COUNT, BLOCK_S):
             self._receive(delivery)
-        self._try_again()
+        self._read_doubtful_again()
 
-    def _try_again(self) -> None:
-        """Commit what a refused commit left behind: nothing new need come to wake its camera."""
+    def _read_doubtful_again(self) -> None:
+        """Forget partitions where a commit was refused, and read all that is pending there.
+
+        A server that failed over to a slightly older copy has entries there that were committed
+        once, and none of them would ever come by itself.
+        """
         for number, partition in list(self._held.items()):
-            for lane in list(partition.lanes.values()):
-                if lane.ready():
-                    self._advance(number, lane)
+            if partition.is_doubtful:
+                self._read_from_last_commit(number, partition.lease)
 
     def _receive(self, delivery: MapsDelivery) -> None:
         partition = self._held.get(delivery.partition)
@@ -134,7 +141,7 @@ class PostprocessWorker:
         while lane.ready():
             self._tend_if_due()  # a long backlog must not cost the lease
             partition = self._held.get(number)
-            if partition is None:
+            if partition is None or partition.is_doubtful:
                 return
             try:
                 lane.commit_next(partition.lease)
@@ -143,9 +150,8 @@ class PostprocessWorker:
             except (BusUnavailableError, BusFullError):
                 raise
             except BusError as error:
-                _log.warning("goes back to the last commit: %s", error)
-                lane.load()
-                return
+                _log.warning("reads partition %d again from its last commits: %s", number, error)
+                partition.is_doubtful = True
 
     def _tend_if_due(self) -> None:
         """Renew the leases, and move towards a fair share of the partitions."""
@@ -180,6 +186,9 @@ class PostprocessWorker:
         lease = self._leases.take(number)
         if lease is None:
             return  # another was faster
+        self._read_from_last_commit(number, lease)
+
+    def _read_from_last_commit(self, number: int, lease: Lease) -> None:
         self._held[number] = Partition(lease)
         for delivery in self._reader.pending(lease):
             self._receive(delivery)

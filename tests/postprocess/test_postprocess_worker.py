@@ -11,6 +11,7 @@ import pytest
 import samples
 
 from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
+from ghostpose.bus.maps_reader import CONSUMER
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusError
 from ghostpose.types import PoseMessage
@@ -228,11 +229,33 @@ def test_a_commit_that_the_server_refuses_once_is_tried_again_though_nothing_new
 
     monkeypatch.setattr(MapsReader, "commit_pose", refused_once)
     deliveries = publish(free, 1)
-    with working(server, "one"):
+    with working(server, "one") as done:
         hand_in(free, deliveries)
         (message,) = poses(server, 1)
     assert message.seq == 0
     assert len(calls) == 2
+    assert done[0].poses == 1, "refused commits don't count"
+
+
+def test_a_server_that_failed_over_to_an_older_copy_is_read_again(
+    server: EmbeddedServer, bus: Bus, free: Pipeline
+) -> None:
+    hand_in(free, publish(free, 3))
+    stream, camera = bus.keys.maps(free.partition), bus.keys.camera("lobby")
+    lost = [fields for _, fields in bus.client.xrange(stream)][1:]
+    with working(server, "one"):
+        poses(server, 3)
+        # As the copy has it: the first frame is committed, the others are pending.
+        with bus.client.pipeline(transaction=True) as change:
+            for fields in lost:
+                change.xadd(stream, fields)
+            change.xreadgroup("postprocess", CONSUMER, {stream: ">"})
+            change.hset(camera, "committed", "1")
+            change.execute()
+        hand_in(free, publish(free, 1))
+        messages = poses(server, 6)
+    assert [m.seq for m in messages] == [0, 1, 2, 1, 2, 3]
+    assert bus.client.xlen(stream) == 0
 
 
 def test_a_server_that_lost_its_memory_is_worked_for_again(
