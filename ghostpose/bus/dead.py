@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ghostpose.bus.retention import DEAD_KEPT, DEAD_PAYLOAD_BYTES
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from ghostpose.bus.connection import Bus
     from ghostpose.bus.steps import Argument
     from ghostpose.types import FrameId, SkipReason
+
+_log = logging.getLogger(__name__)
 
 MAX_DETAIL_CHARS = 500
 """What is kept of the sentence that says why."""
@@ -44,6 +47,27 @@ def bury(
     keys = (source, bus.keys.maps(partition), bus.keys.dead(partition))
     kept = (reason, short_detail(detail), DEAD_PAYLOAD_BYTES, DEAD_KEPT)
     return bool(bus.run(Step.BURY, keys, (group, entry_id, *kept, *tombstone)))
+
+
+def mend(bus: Bus, partition: int) -> int:
+    """Put tombstones in the place of frames that are nowhere; return how many there were.
+
+    To be called after burying entries that don't say which frame they were: their cameras would
+    wait for their tickets for ever. What is in flight tells which tickets those are, and session
+    and seq unless nothing else of an older session is left. A process killed between the two steps
+    leaves it to whoever next buries such an entry of this partition.
+    """
+    cameras = [name for name, entry in bus.cameras().items() if entry.partition == partition]
+    keys = bus.keys
+    names = (keys.frames(partition), keys.maps(partition), *map(keys.camera, cameras))
+    mended = int(bus.run(Step.MEND, names, (encode_gap_header("decode"), *cameras)))
+    if mended:
+        _log.error(
+            "partition %d: %d frames were damaged beyond recognition and became gaps",
+            partition,
+            mended,
+        )
+    return mended
 
 
 def short_detail(detail: str) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from ghostpose.bus.dead import bury
+from ghostpose.bus.consumers import IdleConsumers
+from ghostpose.bus.dead import bury, mend
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.maps import encode_maps
@@ -61,6 +62,7 @@ class FrameReader:
         self._surplus: list[FrameDelivery] = []
         self._turn = 0
         self._buried = 0
+        self._idle_consumers = IdleConsumers(bus, INFERENCE_GROUP)
 
     @property
     def buried(self) -> int:
@@ -107,6 +109,7 @@ class FrameReader:
 
         Those of `leave_out` stay as they are: what this worker itself still works on.
         """
+        self._idle_consumers.forget_if_due(self._groups)
         claimed: list[FrameDelivery] = []
         for streams in self._groups:
             arguments = (
@@ -227,6 +230,8 @@ class FrameReader:
         if self._bury(stream, entry.id, frame_id, "decode", str(error)):
             self._buried += 1
             _log.warning("entry %s of %s is buried: %s", entry.id, stream, error)
+            if frame_id is None:
+                mend(self._bus, self._partition[stream])
 
     def _replace(self, delivery: FrameDelivery, kind: str, header: bytes, payload: bytes) -> bool:
         frame_id = delivery.message.id

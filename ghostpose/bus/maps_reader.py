@@ -16,7 +16,7 @@ from ghostpose.bus.commit import (
     gap_outcome,
     pose_outcome,
 )
-from ghostpose.bus.dead import bury
+from ghostpose.bus.dead import bury, mend
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.messages import decode_id, decode_maps_entry
@@ -210,6 +210,7 @@ class MapsReader:
                     reason="decode",
                     detail=str(error),
                 )
+                mend(self._bus, partition)
             else:
                 decoded.append(delivery)
         return decoded

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import redis
 
+from ghostpose.bus.consumers import IdleConsumers
 from ghostpose.codec.entries import StreamEntry, from_read
 from ghostpose.codec.poses import decode_event, decode_pose
 from ghostpose.errors import DecodeError
@@ -46,6 +47,7 @@ class GroupReader:
         self._together: list[tuple[str, ...]] = []
         self._looked_at_s = -DISCOVERY_S
         self._undecodable = 0
+        self._idle_consumers = IdleConsumers(bus, STORE_GROUP)
 
     @property
     def undecodable(self) -> int:
@@ -66,13 +68,10 @@ class GroupReader:
         Those of workers that died, and this worker's own from before a restart.
         """
         self._discover()
+        self._idle_consumers.forget_if_due(self._together)
         claimed: list[Delivery] = []
         for stream in self._events:
-            with translated(self._bus.address):
-                reply: Any = self._bus.client.xautoclaim(
-                    stream, STORE_GROUP, self._worker, round(min_idle_s * 1000), count=count
-                )
-            entries = (StreamEntry(entry_id.decode(), fields) for entry_id, fields in reply[1])
+            entries = self._claim_of(stream, min_idle_s, count)
             claimed += self._decoded((stream, entry) for entry in entries)
         return claimed
 
@@ -84,6 +83,18 @@ class GroupReader:
         with translated(self._bus.address):
             for stream, ids in by_stream.items():
                 self._bus.client.xack(stream, STORE_GROUP, *ids)
+
+    def _claim_of(self, stream: str, min_idle_s: float, count: int) -> list[StreamEntry]:
+        with translated(self._bus.address):
+            try:
+                reply: Any = self._bus.client.xautoclaim(
+                    stream, STORE_GROUP, self._worker, round(min_idle_s * 1000), count=count
+                )
+            except redis.ResponseError as error:
+                if not is_group_lost(error):
+                    raise
+                return []  # a camera that is gone: reading makes the group again
+        return [StreamEntry(entry_id.decode(), fields) for entry_id, fields in reply[1]]
 
     def _discover(self) -> None:
         """Look for new cameras, now and then, and make their groups, from the streams' begin."""

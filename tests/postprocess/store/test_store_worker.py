@@ -11,7 +11,7 @@ import samples
 from roles import make_pipeline
 from sqlalchemy import create_engine, func, select, text
 
-from ghostpose.bus import Bus
+from ghostpose.bus import Bus, consumers
 from ghostpose.errors import BusUnavailableError, StoreError
 from postprocess.store import open_database, run_store
 from postprocess.store import schema as tables
@@ -187,6 +187,32 @@ def test_a_server_that_lost_its_memory_is_read_from_its_begin(server, bus, pipel
         bus.client.delete(bus.keys.poses(pipeline.camera), bus.keys.events(pipeline.camera))
         play(pipeline, 2)
         wait_until(lambda: count(file_address, tables.poses) == 4)
+
+
+def test_a_camera_whose_streams_vanished_holds_up_no_other(bus, pipeline):
+    other = make_pipeline(bus, "gate")
+    play(pipeline, 1)
+    play(other, 1)
+    reader = GroupReader(bus, "store-1")
+    assert len(reader.take(10)) == 4
+    bus.client.delete(bus.keys.poses("lobby"), bus.keys.events("lobby"))
+    assert {d.stream for d in reader.claim(0, 10)} == {
+        bus.keys.poses("gate"),
+        bus.keys.events("gate"),
+    }
+    play(pipeline, 1)
+    reader.take(10)  # makes the groups again
+    assert [d.message.seq for d in reader.take(10)] == [1]
+
+
+def test_killed_store_workers_are_forgotten(bus, pipeline, monkeypatch):
+    monkeypatch.setattr(consumers, "IDLE_S", 0.0)
+    play(pipeline, 1)
+    killed = GroupReader(bus, "killed")
+    killed.acknowledge(killed.take(10))
+    GroupReader(bus, "store-2").claim(60, 10)
+    left = bus.client.xinfo_consumers(bus.keys.poses("lobby"), STORE_GROUP)
+    assert [row["name"] for row in left] == [b"store-2"]
 
 
 def test_a_message_that_can_not_be_stored_is_left_out_alone(server, bus, pipeline, file_address):
