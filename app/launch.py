@@ -165,13 +165,21 @@ class Children:
             if child.row.role == role and child.process.poll() is None:
                 child.process.terminate()
 
-    def stop(self, grace_s: float = TERM_GRACE_S) -> None:
-        """Drain what still runs, kill what doesn't end within `grace_s`, and wait for all."""
-        for child in self.children:
+    def alive(self, role: Role) -> bool:
+        """Whether a process of `role` has not ended yet."""
+        return any(c.row.role == role and c.process.poll() is None for c in self.children)
+
+    def stop(self, grace_s: float = TERM_GRACE_S, *, but: Role | None = None) -> None:
+        """Drain what still runs, kill what doesn't end within `grace_s`, and wait for all.
+
+        Processes of the role `but` go on.
+        """
+        chosen = [child for child in self.children if child.row.role != but]
+        for child in chosen:
             if child.process.poll() is None:
                 child.process.terminate()
         until = time.monotonic() + grace_s
-        for child in list(self.children):
+        for child in chosen:
             self._forget(child, _wait(child.process, until))
 
 

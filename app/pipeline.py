@@ -15,6 +15,7 @@ from app.collect import Collector
 from app.launch import USER_MISTAKE, Children, ProcessDiedError
 from app.outage import Outage
 from app.processes import PROCESSES, ProcessRow
+from app.store_drain import drain_store, unstored
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.retention import CAMERA_KEPT_BYTES
@@ -97,9 +98,22 @@ class Pipeline:
                 if problem.exit_code == USER_MISTAKE:
                     raise
                 self._trouble(problem)
+            else:
+                self._drain_store(children, bus)
             finally:
                 children.stop()
             return self._result(collector, children)
+
+    def _drain_store(self, children: Children, bus: Bus) -> None:
+        """Stop all, the store last: only then has it everything that the others commit."""
+        children.stop(but="store")
+        if not children.running("store"):
+            return
+        names = [camera.name for camera in self.config.cameras]
+        try:
+            drain_store(children, lambda: unstored(bus, names))
+        except (ProcessDiedError, BusUnavailableError) as problem:
+            self._trouble(problem)
 
     def _trouble(self, problem: GhostposeError) -> None:
         """Tell what went wrong; what came until then is still summed up."""

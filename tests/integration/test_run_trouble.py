@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,3 +146,17 @@ def test_a_worker_that_an_operator_stops_is_started_again(tmp_path: Path) -> Non
     assert done.code == 0, done.err
     assert "inference 1 ended with exit code 0; started again" in done.err
     assert done.summary["poses"] == CLIP_FRAMES
+
+
+def test_a_store_that_can_not_write_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    run = Ghostpose(
+        ("run", str(CLIP), "--engine", "stub:1", "--fps", "5", "--output", str(tmp_path), "--json")
+    )
+    wait_for_poses(tmp_path)
+    with sqlite3.connect(tmp_path / "ghostpose.sqlite", isolation_level=None) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        done = run.finish()
+        database.execute("ROLLBACK")
+    assert done.code == 1
+    assert "ghostpose: the store was stopped with " in done.err
+    assert done.summary["poses"] == CLIP_FRAMES / 2
