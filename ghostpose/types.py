@@ -62,20 +62,16 @@ def check_camera_name(name: str) -> str:
     return name
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InvalidValueError(message)
-
-
 def _check_time(owner: str, captured_at: float, media_time: float) -> None:
-    _require(
-        math.isfinite(captured_at) and math.isfinite(media_time),
-        f"{owner}: captured_at {captured_at} and media_time {media_time} must be finite",
-    )
+    if not (math.isfinite(captured_at) and math.isfinite(media_time)):
+        raise InvalidValueError(
+            f"{owner}: captured_at {captured_at} and media_time {media_time} must be finite"
+        )
 
 
 def _check_side(owner: str, name: str, value: int) -> None:
-    _require(1 <= value <= MAX_SIDE_PX, f"{owner}: {name} {value} is not within 1..{MAX_SIDE_PX}")
+    if not 1 <= value <= MAX_SIDE_PX:
+        raise InvalidValueError(f"{owner}: {name} {value} is not within 1..{MAX_SIDE_PX}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +88,10 @@ class Placement:
 
     def __post_init__(self) -> None:
         values = (self.scale_x, self.scale_y, self.left, self.top)
-        _require(all(map(math.isfinite, values)), f"placement {values} must be finite")
-        _require(self.scale_x > 0 and self.scale_y > 0, f"placement scale {values[:2]} must be > 0")
+        if not all(map(math.isfinite, values)):
+            raise InvalidValueError(f"placement {values} must be finite")
+        if not (self.scale_x > 0 and self.scale_y > 0):
+            raise InvalidValueError(f"placement scale {values[:2]} must be > 0")
 
     def to_source(self, xy_n2: FloatArray) -> FloatArray:
         """Map network-input points (..., 2) to source pixels, as float32 of the same shape."""
@@ -125,10 +123,11 @@ class Frame:
         _check_side(self.camera, "width", self.width)
         _check_side(self.camera, "height", self.height)
         shape = self.image_hw3.shape
-        _require(
-            len(shape) == 3 and shape[2] == 3 and self.image_hw3.dtype == np.uint8,
-            f"frame of {self.camera}: wanted uint8 (h, w, 3), got {self.image_hw3.dtype} {shape}",
-        )
+        if not (len(shape) == 3 and shape[2] == 3 and self.image_hw3.dtype == np.uint8):
+            raise InvalidValueError(
+                f"frame of {self.camera}: wanted uint8 (h, w, 3), got {self.image_hw3.dtype}"
+                f" {shape}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +145,11 @@ class FrameId:
 
     def __post_init__(self) -> None:
         check_camera_name(self.camera)
-        _require(
-            self.session >= 0 and self.seq >= 0 and self.ticket >= 1,
-            f"{self.camera}: session {self.session}, seq {self.seq} or ticket {self.ticket}"
-            " is out of range",
-        )
+        if not (self.session >= 0 and self.seq >= 0 and self.ticket >= 1):
+            raise InvalidValueError(
+                f"{self.camera}: session {self.session}, seq {self.seq} or ticket {self.ticket}"
+                " is out of range"
+            )
 
     def __str__(self) -> str:
         return f"{self.camera}/{self.session}/{self.seq}"
@@ -177,7 +176,8 @@ class FrameInfo:
         _check_time("frame", self.captured_at, self.media_time)
         _check_side("frame", "width", self.width)
         _check_side("frame", "height", self.height)
-        _require(self.max_age_ms >= 0, f"frame: max_age_ms {self.max_age_ms} must be >= 0")
+        if not self.max_age_ms >= 0:
+            raise InvalidValueError(f"frame: max_age_ms {self.max_age_ms} must be >= 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +218,15 @@ class Maps:
 
     def __post_init__(self) -> None:
         pcm, paf = self.pcm_chw.shape, self.paf_chw.shape
-        _require(
-            len(pcm) == 3 and pcm[0] == PCM_CHANNELS and paf == (PAF_CHANNELS, *pcm[1:]),
-            f"maps: wanted ({PCM_CHANNELS}, h, w) and ({PAF_CHANNELS}, h, w), got {pcm} and {paf}",
-        )
-        _require(
-            self.pcm_chw.dtype == np.float32 and self.paf_chw.dtype == np.float32,
-            f"maps: wanted float32, got {self.pcm_chw.dtype} and {self.paf_chw.dtype}",
-        )
+        if not (len(pcm) == 3 and pcm[0] == PCM_CHANNELS and paf == (PAF_CHANNELS, *pcm[1:])):
+            raise InvalidValueError(
+                f"maps: wanted ({PCM_CHANNELS}, h, w) and ({PAF_CHANNELS}, h, w), got {pcm} and"
+                f" {paf}"
+            )
+        if not (self.pcm_chw.dtype == np.float32 and self.paf_chw.dtype == np.float32):
+            raise InvalidValueError(
+                f"maps: wanted float32, got {self.pcm_chw.dtype} and {self.paf_chw.dtype}"
+            )
 
     @property
     def input_size_px(self) -> tuple[int, int]:
@@ -287,11 +288,11 @@ class EndMessage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "skipped", MappingProxyType(dict(self.skipped)))
-        _require(
-            self.frames_read == self.id.seq + sum(self.skipped.values()),
-            f"{self.id}: {self.frames_read} frames read are not {self.id.seq} published"
-            f" + {dict(self.skipped)} skipped",
-        )
+        if self.frames_read != self.id.seq + sum(self.skipped.values()):
+            raise InvalidValueError(
+                f"{self.id}: {self.frames_read} frames read are not {self.id.seq} published"
+                f" + {dict(self.skipped)} skipped"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,15 +310,16 @@ class Person:
 
     def __post_init__(self) -> None:
         shape = self.keypoints_k3.shape
-        _require(
-            shape == (NUM_KEYPOINTS, 3) and self.keypoints_k3.dtype == np.float32,
-            f"person: wanted float32 ({NUM_KEYPOINTS}, 3), got {self.keypoints_k3.dtype} {shape}",
-        )
-        _require(
+        if not (shape == (NUM_KEYPOINTS, 3) and self.keypoints_k3.dtype == np.float32):
+            raise InvalidValueError(
+                f"person: wanted float32 ({NUM_KEYPOINTS}, 3), got {self.keypoints_k3.dtype}"
+                f" {shape}"
+            )
+        if not (
             all(map(math.isfinite, (self.score, *self.box)))
-            and bool(np.isfinite(self.keypoints_k3).all()),
-            "person: score, box and key points must be finite",
-        )
+            and bool(np.isfinite(self.keypoints_k3).all())
+        ):
+            raise InvalidValueError("person: score, box and key points must be finite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,10 +356,10 @@ class PoseMessage:
     def __post_init__(self) -> None:
         check_camera_name(self.camera)
         _check_time(f"{self.camera}/{self.session}/{self.seq}", self.captured_at, self.media_time)
-        _require(
-            len(self.people) <= MAX_PEOPLE,
-            f"{self.camera}: {len(self.people)} people in one message, at most {MAX_PEOPLE}",
-        )
+        if len(self.people) > MAX_PEOPLE:
+            raise InvalidValueError(
+                f"{self.camera}: {len(self.people)} people in one message, at most {MAX_PEOPLE}"
+            )
 
 
 EventKind = Literal["session_start", "session_end", "gap"]
