@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus, FramePublisher
+from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import (
     GhostposeError,
@@ -153,7 +154,16 @@ class CameraLoop:
             "camera %s: session %d: %s",
             self._camera.name, publisher.session, source.info.description,
         )  # fmt: skip
-        Session(self._camera, source, publisher, self._counters, self._patience).play()
+        # By the server's clock, which workers measure a frame's age by: machines' need not agree.
+        clock = ServerClock(bus)
+        Session(
+            self._camera,
+            source,
+            publisher,
+            self._counters,
+            self._patience,
+            now_s=lambda: clock.now_ms() / 1000,
+        ).play()
 
     def _open_session(self, bus: Bus) -> FramePublisher:
         name = self._camera.name

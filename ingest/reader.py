@@ -15,6 +15,8 @@ from ingest.rate import RateLimit
 from ingest.sources.protocol import Picture, Undecodable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ghostpose.config import CameraConfig
     from ingest.counters import Counters
     from ingest.handoff import Handoff
@@ -35,8 +37,8 @@ class Reader:
     """Reads a source to its end in a thread of its own, so that decoding and publishing overlap.
 
     Under `latest` a recording is played in real time, as if it were a camera: its frames count as
-    captured when they come. Under `every` it is read as fast as frames are taken, and its frames
-    were captured at the recording's start plus media time.
+    captured when they come, by `now_s`. Under `every` it is read as fast as frames are taken, and
+    its frames were captured at the recording's start plus media time.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class Reader:
         source: Source,
         handoff: Handoff[ReadFrame],
         counters: Counters,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
-        self._camera, self._source = camera, source
+        self._camera, self._source, self._now_s = camera, source, now_s
         self._handoff, self._counters = handoff, counters
         self._clock = MediaClock(source.info.nominal_interval_s)
         self._rate = RateLimit(camera.fps, source.info.nominal_interval_s)
@@ -115,7 +118,7 @@ class Reader:
     def _captured_at(self, media_time: float) -> float | None:
         """Return the frame's capture time, waiting for it when playing as live; None: stopped."""
         if self._source.info.live:
-            return time.time()
+            return self._now_s()
         if self._origin is None:
             known = _known_start(self._camera, self._source)
             start = recording_start(media_time, time.time(), known)
@@ -124,7 +127,7 @@ class Reader:
             return self._origin.recording_start + media_time
         due = self._origin.monotonic_s + media_time - self._origin.media_time
         wait_s = due - time.monotonic()
-        return None if wait_s > 0 and self._stop.wait(wait_s) else time.time()
+        return None if wait_s > 0 and self._stop.wait(wait_s) else self._now_s()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from ingest.prepare import plan_for, prepare
 from ingest.reader import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ghostpose.bus import FramePublisher
     from ghostpose.config import CameraConfig
     from ghostpose.types import EncodedPicture
@@ -35,7 +37,10 @@ _log = logging.getLogger("ingest.Session")
 
 
 class Session:
-    """Publishes what one opened source gives, through one publisher with an open session."""
+    """Publishes what one opened source gives, through one publisher with an open session.
+
+    `now_s` is the wall clock in Unix seconds that live frames are captured by.
+    """
 
     def __init__(
         self,
@@ -44,11 +49,12 @@ class Session:
         publisher: FramePublisher,
         counters: Counters,
         patience: Patience,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         self._camera, self._publisher, self._counters = camera, publisher, counters
         self._patience, self._stop = patience, patience.stop
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
-        self._reader = Reader(camera, source, self._handoff, counters)
+        self._reader = Reader(camera, source, self._handoff, counters, now_s)
         self._unprepared = 0
         self._plans: dict[tuple[int, int], Plan] = {}
 

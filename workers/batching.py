@@ -40,5 +40,8 @@ def in_batches(frames: Sequence[PreparedFrame], size: int) -> Iterator[Sequence[
 
 
 def is_stale(info: FrameInfo, now_ms: float) -> bool:
-    """Return whether a frame is older than its camera allows (`max_age_ms` 0 allows any age)."""
+    """Return whether a frame is older than its camera allows (`max_age_ms` 0 allows any age).
+
+    `now_ms` is the server's clock, as is a live frame's `captured_at`.
+    """
     return 0 < info.max_age_ms < now_ms - info.captured_at * 1000

@@ -54,7 +54,7 @@ def pid_of(bus: Bus, camera: str) -> int:
     found: list[int] = []
 
     def look() -> bool:
-        found[:] = [beat.pid for beat in bus.workers() if beat.worker.endswith(f"-{camera}")]
+        found[:] = [beat.pid for beat in bus.workers() if f"-{camera}-" in beat.worker]
         return bool(found)
 
     wait_until(look, f"a heartbeat of {camera}")
