@@ -93,6 +93,21 @@ def test_frames_that_come_beyond_the_count_wait_for_the_next_take(bus: Bus) -> N
     assert not reader.take(1, 0)
 
 
+def test_frames_beyond_the_count_can_be_had_at_once_so_that_none_stays_behind_on_a_stop(
+    bus: Bus,
+) -> None:
+    one = make_pipeline(bus, "a")
+    two = make_pipeline(bus, other_camera(bus, one.partition))
+    reader = one.frames
+    assert not reader.take(1, 0.01)
+    reader._take_now = lambda _: []
+    one.publish()
+    two.publish()  # both arrive between the look and the wait
+    taken = reader.take(1, 1) + reader.remainder()
+    assert {delivery.message.id.camera for delivery in taken} == {one.camera, two.camera}
+    assert not reader.remainder()
+
+
 def test_whoever_finishes_first_wins(pipeline) -> None:
     pipeline.publish()
     (mine,) = pipeline.frames.take(1, 0)
