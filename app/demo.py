@@ -7,6 +7,7 @@ from typing import Final
 
 from ghostpose.config import CameraConfig, GhostposeConfig, InferenceConfig
 from ghostpose.errors import ConfigError
+from ingest.sources import probe
 
 CLIP: Final = Path(__file__).parents[1] / "docs" / "media" / "vtest-cut.mp4"
 
@@ -15,11 +16,14 @@ HEIGHT_PX: Final = 576
 
 CAMERAS: Final[dict[str, dict[str, object]]] = {
     "half-rate": {"fps": 5.0},
-    "middle": {"start_s": 8.0},
-    "mirrored": {"start_s": 14.0, "mirror": True},
-    "late": {"start_s": 18.0},
+    "middle": {},
+    "mirrored": {"mirror": True},
+    "late": {},
 }
-"""What makes each camera differ: where it starts, how it looks, how fast it is."""
+"""What makes each camera differ besides where it starts: how it looks, how fast it is."""
+
+STARTS: Final = {"middle": 1 / 3, "mirrored": 7 / 12, "late": 3 / 4}
+"""Where in the clip a camera starts that does not start with it, as a share of its length."""
 
 
 def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfig:
@@ -27,6 +31,7 @@ def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfi
 
     Raises:
         ConfigError: the clip isn't there.
+        SourceError: it can't be played.
     """
     path = clip or CLIP
     if not path.exists():
@@ -37,5 +42,10 @@ def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfi
             {"name": name, "source": str(path), "policy": "every", "height": HEIGHT_PX, **own}
         )
         for name, own in CAMERAS.items()
+    )
+    length_s = probe(cameras[0]).length_s or 0.0
+    cameras = tuple(
+        camera.model_copy(update={"start_s": round(STARTS.get(camera.name, 0.0) * length_s, 3)})
+        for camera in cameras
     )
     return GhostposeConfig(cameras=cameras, inference=inference)
