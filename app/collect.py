@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from app.summary import CameraTally
 from ghostpose.client import EventRecord, PoseRecord
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ghostpose.client import PoseReader
     from ghostpose.types import Policy
+
+POSES_FILE: Final = "poses.jsonl"
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Collector:
         """Make a collector for cameras with their policies; None = write nothing."""
         collector = cls({name: CameraTally(policy) for name, policy in policies.items()})
         if output is not None:
-            file = (output / "poses.jsonl").open("wb")
+            file = (output / POSES_FILE).open("wb")
             collector.poses_file = collector._stack.enter_context(file)
         return collector
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.collect import POSES_FILE
 from app.pipeline import Pipeline, RunResult, probe_all
+from app.stopping import StopAskedError, stop_signals_raised
 from ghostpose.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,12 +40,15 @@ class RunRequest:
 def run_request(request: RunRequest) -> RunResult:
     """Look at all sources, run them to their end, draw what was asked for.
 
+    A stop signal ends the program while it looks at the sources, since nothing has begun then;
+    drains the run; and ends the drawing, whose poses are all there.
+
     Raises:
         ConfigError: there is nothing to run, or no place to draw to.
         SourceError: a source can't be opened; nothing was started.
     """
     _check(request)
-    found = probe_all(request.config)
+    found = _looked_at(request.config)
     if request.output is not None:
         _make_folder(request.output)
     with _shown(found) as (say, progress):
@@ -52,10 +57,26 @@ def run_request(request: RunRequest) -> RunResult:
         )
         result = pipeline.run()
     if request.annotate and request.output is not None:
-        from app.annotate import annotate_all
-
-        annotate_all(request.config.cameras, request.output)
+        _draw(request.config, request.output)
     return result
+
+
+def _looked_at(config: GhostposeConfig) -> Mapping[str, SourceInfo]:
+    try:
+        with stop_signals_raised():
+            return probe_all(config)
+    except StopAskedError as asked:
+        raise SystemExit(asked.exit_code) from None
+
+
+def _draw(config: GhostposeConfig, output: Path) -> None:
+    from app.annotate import annotate_all
+
+    try:
+        with stop_signals_raised():
+            annotate_all(config.cameras, output)
+    except StopAskedError:
+        _plain(f"ghostpose: drawing was stopped: the videos in {output} are not complete")
 
 
 def _check(request: RunRequest) -> None:
@@ -70,6 +91,12 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output {folder}: can't be made: {error.strerror}") from error
+    try:
+        (folder / POSES_FILE).open("ab").close()
+    except OSError as error:
+        raise ConfigError(
+            f"--output {folder}: {POSES_FILE} can't be written there: {error.strerror}"
+        ) from error
 
 
 @contextmanager

@@ -25,6 +25,32 @@ def stop_event() -> threading.Event:
     return stop
 
 
+class StopAskedError(BaseException):
+    """Somebody asked to stop; no `Exception`, so that nothing on the way takes it for an error."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def stop_signals_raised() -> Iterator[None]:
+    """Have SIGTERM and Ctrl-C raise `StopAskedError` meanwhile, where files close as they unwind.
+
+    For the main thread.
+    """
+
+    def ask(number: int, _: object) -> None:
+        raise StopAskedError(number)
+
+    former = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
 @contextmanager
 def stop_signals_held() -> Iterator[None]:
     """Hold stop signals back meanwhile; processes started meanwhile go on to hold them back."""

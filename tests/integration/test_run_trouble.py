@@ -160,3 +160,14 @@ def test_a_store_that_can_not_write_is_not_passed_over_in_silence(tmp_path: Path
     assert done.code == 1
     assert "ghostpose: the store was stopped with " in done.err
     assert done.summary["poses"] == CLIP_FRAMES / 2
+
+
+def test_a_signal_while_drawing_keeps_the_poses_and_their_summary(tmp_path: Path) -> None:
+    arguments = ("--engine", "stub:1", "--height", "64", "--output", str(tmp_path), "--json")
+    run = Ghostpose(("run", str(CLIP), *arguments, "--annotate"))
+    wait_until((tmp_path / "vtest-cut.mp4").exists)
+    run.process.terminate()
+    done = run.finish()
+    assert done.code == 0, done.err
+    assert "ghostpose: drawing was stopped" in done.err
+    assert done.summary["poses"] == len(read_lines(tmp_path)) == CLIP_FRAMES
