@@ -40,6 +40,9 @@ class TeacherConfig(BaseModel):
     paf_offset_cells: float = 0.4375
     """How far right and down its PAF sit of its PCM; the student inherits it."""
 
+    too_high_px: int = Field(default=0, ge=0, le=7)
+    """How many input pixels above the truth its key points sit; the student is not to copy that."""
+
     threads: int = Field(default=1, ge=1)
     """Processor threads it may use."""
 
@@ -79,7 +82,8 @@ class Teacher:
     def infer(self, images_nhw3: ByteArray) -> TeacherMaps:
         """Return the maps of uint8 BGR pictures (n, h, w, 3), sides multiples of 8."""
         compiled = self._for_shape(images_nhw3.shape[:3])
-        results = compiled([np.ascontiguousarray(images_nhw3.transpose(0, 3, 1, 2))])
+        lowered_nhw3 = lowered(images_nhw3, self.config.too_high_px)
+        results = compiled([np.ascontiguousarray(lowered_nhw3.transpose(0, 3, 1, 2))])
         pcm, paf, *neck = (_float(results[port]) for port in compiled.outputs)
         return TeacherMaps(pcm, paf, neck[0] if neck else None)
 
@@ -91,6 +95,19 @@ class Teacher:
             options = {"INFERENCE_NUM_THREADS": self.config.threads, "PERFORMANCE_HINT": "LATENCY"}
             self._compiled[count, height, width] = self._core.compile_model(model, "CPU", options)
         return self._compiled[count, height, width]
+
+
+def lowered(images_nhw3: ByteArray, rows: int) -> ByteArray:
+    """Return pictures moved down by `rows`, their first row repeated above.
+
+    A teacher whose key points sit too high by as much then says where they truly are.
+    """
+    if not rows:
+        return images_nhw3
+    result_nhw3 = np.empty_like(images_nhw3)
+    result_nhw3[:, rows:] = images_nhw3[:, :-rows]
+    result_nhw3[:, :rows] = images_nhw3[:, :1]
+    return result_nhw3
 
 
 def _with_outputs(model: Any, config: TeacherConfig, path: Path) -> Any:
