@@ -59,6 +59,8 @@ class Collector:
                 self._add_pose(record)
             else:
                 self.tallies[record.camera].add_event(record.message)
+        if self.poses_file is not None:
+            self.poses_file.flush()  # so that the file can be followed while it grows
 
     def _add_pose(self, record: PoseRecord) -> None:
         tally = self.tallies[record.camera]

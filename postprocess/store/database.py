@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, inspect, make_url, select
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _SQLITE_BUSY_MS: Final = 10_000
 """How long one writer waits for another."""
+
+_WAL_PAUSE_S: Final = 0.02
 
 _MAKING_TABLES: Final = 0x67686F7374
 """Name of the lock under which tables are made."""
@@ -90,10 +94,24 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL; where two processes do so at once SQLite refuses one, whatever the timeout."""
+    until = time.monotonic() + _SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
 
 
 def _begin_immediate(connection: Connection) -> None:

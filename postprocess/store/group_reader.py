@@ -62,6 +62,17 @@ class GroupReader:
             taken += self._decoded(self._read(streams, ">", count))
         return taken
 
+    def mine(self, count: int) -> list[Delivery]:
+        """Return up to `count` messages of each stream that this worker has not acknowledged.
+
+        Between two writes these are left over from a reply that was lost on its way.
+        """
+        self._discover()
+        left: list[Delivery] = []
+        for streams in self._together:
+            left += self._decoded(self._read(streams, "0", count))
+        return left
+
     def claim(self, min_idle_s: float, count: int) -> list[Delivery]:
         """Take over up to `count` messages a stream that were lent for `min_idle_s`.
 

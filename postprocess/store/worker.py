@@ -134,6 +134,8 @@ class StoreWorker:
     stop: threading.Event
     report: StoreReport = field(default_factory=StoreReport)
     _claimed_at_s: float = 0.0
+    _look_back: bool = False
+    """Messages may be lent to this worker that it never saw: a reply was lost."""
 
     def run(self) -> StoreReport:
         """Work until stopped, then store what is left in the streams."""
@@ -142,6 +144,7 @@ class StoreWorker:
             while not self.stop.is_set():
                 if not self._turn(reader):
                     self.stop.wait(IDLE_S)
+            self._look_back = True  # a reply lost in a retry raises nothing
             while self._turn(reader):
                 pass
         return self.report
@@ -158,14 +161,21 @@ class StoreWorker:
                 return True
         except (BusUnavailableError, BusError) as error:
             _log.warning("trying again: %s", error)
+            self._look_back = True
         return False
 
     def _take(self, reader: GroupReader) -> list[Delivery]:
         if time.monotonic() - self._claimed_at_s >= CLAIM_EVERY_S:
             self._claimed_at_s = time.monotonic()
+            self._look_back = True
             claimed = reader.claim(CLAIM_IDLE_S, MESSAGES_A_STREAM)
             if claimed:
                 return claimed
+        if self._look_back:
+            left = reader.mine(MESSAGES_A_STREAM)
+            self._look_back = bool(left)
+            if left:
+                return left
         return reader.take(MESSAGES_A_STREAM)
 
     def _write(self, deliveries: Sequence[Delivery]) -> bool:

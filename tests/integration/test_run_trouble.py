@@ -94,10 +94,10 @@ def test_what_an_earlier_run_left_in_flight_is_not_counted(
 
 
 def test_a_server_that_is_away_for_longer_than_a_connection_tries_is_waited_for(
-    server: EmbeddedServer,
+    server: EmbeddedServer, tmp_path: Path
 ) -> None:
     arguments = ("--engine", "stub:30", "--height", "64", "--redis", server.url, "--json")
-    run = Ghostpose(("run", str(CLIP), *arguments))
+    run = Ghostpose(("run", str(CLIP), "--output", str(tmp_path), *arguments))
     with Bus.connect(server.url) as bus:
         wait_until(lambda: bus.counters("vtest-cut").poses > 0)
     os.kill(server.pid, signal.SIGSTOP)

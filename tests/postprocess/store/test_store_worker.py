@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from contextlib import contextmanager
@@ -117,6 +118,15 @@ def test_what_a_dead_worker_held_is_stored_once(server, bus, pipeline, file_addr
     with storing(server, file_address, "alive"):
         wait_until(lambda: count(file_address, tables.poses) == 4)
         wait_until(lambda: unacknowledged(bus, pipeline) == 0)
+
+
+def test_messages_whose_reply_was_lost_on_its_way_are_stored(server, bus, pipeline, file_address):
+    play(pipeline, 3)
+    assert len(GroupReader(bus, "store-1").take(2)) >= 2  # and nobody ever sees them
+    with storing(server, file_address, "store-1"):
+        pass
+    assert count(file_address, tables.poses) == 3
+    assert unacknowledged(bus, pipeline) == 0
 
 
 def test_a_crash_between_commit_and_acknowledgement_writes_nothing_twice(
@@ -256,3 +266,15 @@ def test_no_server_is_one_sentence(tmp_path, file_address):
 def test_a_database_that_can_not_be_used_ends_the_worker(server, tmp_path):
     with pytest.raises(StoreError):
         run_store(server.url, f"sqlite:///{tmp_path}/no/such/folder.sqlite", stop=threading.Event())
+
+
+def test_processes_that_make_one_sqlite_file_at_once_all_get_it(tmp_path):
+    context = multiprocessing.get_context("fork")
+    for attempt in range(5):
+        address = f"sqlite:///{tmp_path / f'{attempt}.sqlite'}"
+        openers = [context.Process(target=open_database, args=(address,)) for _ in range(4)]
+        for opener in openers:
+            opener.start()
+        for opener in openers:
+            opener.join(LIMIT_S)
+        assert [opener.exitcode for opener in openers] == [0] * 4
