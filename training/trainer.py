@@ -121,7 +121,7 @@ class Trainer:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         network, self._origin = start_network(config)
-        self.network = network.to(self._device)
+        self.network = network.to(self._device, memory_format=torch.channels_last)
         self.ema = Ema(self.network, config.ema)
         self._optimisers = make_optimisers(self.network, config.optimiser)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "fp16")
