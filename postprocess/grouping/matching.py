@@ -43,7 +43,8 @@ def _match(
     chosen_m = np.zeros(len(start_m), np.bool_)
     for limb in range(len(first_l) - 1):
         low, high = first_l[limb], first_l[limb + 1]
-        if high - low == 0:
+        if high - low <= 1:  # nothing to choose between: most limbs of a picture of one person
+            chosen_m[low:high] = weight_m[low:high] > 0
             continue
         row_e, rows = _from_zero(start_m[low:high])
         column_e, columns = _from_zero(end_m[low:high])

@@ -66,7 +66,7 @@ def _strongest(
     first_c: NDArray[np.int32], score_n: FloatArray, max_peaks: int
 ) -> NDArray[np.int64] | range:
     """Return the numbers of each key point's `max_peaks` strongest peaks, ascending."""
-    if np.diff(first_c).max() <= max_peaks:
+    if len(score_n) <= max_peaks or np.diff(first_c).max() <= max_peaks:
         return range(len(score_n))
     kept = [
         np.sort(first + np.argsort(-score_n[first:end], kind="stable")[:max_peaks])
@@ -84,20 +84,24 @@ def _find(
     flat_hw = np.empty(pcm_chw.shape[1:], np.bool_)  # cells of flat tops that were looked at
     count = 0
     for c in range(channels):
+        pcm_hw = pcm_chw[c]
         flat_hw[...] = False
-        for i in range(pcm_chw.shape[1]):
-            if not _any_above(pcm_chw[c, i], threshold):
+        for i in range(pcm_hw.shape[0]):
+            if not _any_above(pcm_hw[i], threshold):
                 continue
-            for j in range(pcm_chw.shape[2]):
-                if not threshold < pcm_chw[c, i, j] < np.inf:
+            for j in range(pcm_hw.shape[1]):
+                if not threshold < pcm_hw[i, j] < np.inf:
                     continue
-                is_peak, x, y = _top(pcm_chw[c], flat_hw, i, j, curvature)
+                equal = _equal_neighbours(pcm_hw, i, j)
+                if equal < 0 or flat_hw[i, j]:
+                    continue
+                is_peak, x, y = _top(pcm_hw, flat_hw, i, j, equal > 0, curvature)
                 if not is_peak:
                     continue
                 if count == len(peak_n3):
                     peak_n3 = np.concatenate((peak_n3, np.empty_like(peak_n3)))
                 peak_n3[count, 0], peak_n3[count, 1] = x, y
-                peak_n3[count, 2] = min(pcm_chw[c, i, j], np.float32(1))
+                peak_n3[count, 2] = min(pcm_hw[i, j], np.float32(1))
                 count += 1
         first_c[c + 1] = count
     return first_c, peak_n3[:count]
@@ -114,14 +118,14 @@ def _any_above(value_w: FloatArray, threshold: np.float32) -> bool:
 
 @kernel
 def _top(
-    pcm_hw: FloatArray, flat_hw: NDArray[np.bool_], i: int, j: int, curvature: float
+    pcm_hw: FloatArray, flat_hw: NDArray[np.bool_], i: int, j: int, is_flat: bool, curvature: float
 ) -> tuple[bool, float, float]:
-    """Return whether this is a maximum (of a flat one, the first cell), and the top's x and y."""
-    equal = _equal_neighbours(pcm_hw, i, j)
-    if equal < 0 or flat_hw[i, j]:
-        return False, 0.0, 0.0
+    """Return whether a cell with no larger neighbour is a maximum, and the top's x and y.
+
+    Of a flat one it is the first cell that is asked about.
+    """
     left, right, top, bottom = j, j, i, i
-    if equal > 0:
+    if is_flat:
         left, right, top, bottom = _flat_top(pcm_hw, flat_hw, i, j)
     x, y = (left + right) / 2, (top + bottom) / 2
     before, after = np.float32(np.nan), np.float32(np.nan)

@@ -56,35 +56,60 @@ def select_people(
     the maps agree counts most, how much of the body is seen a little. (On training pictures this
     ranks true people before false ones better than means or sums of key point scores.)
     """
-    xy_px_n2 = peaks.xy_n2 * np.float32(STRIDE) + _CENTRE_PX
-    keypoints_pk3, mean_p = _gather(assembly.peak_pk, xy_px_n2, peaks.score_n)
-    seen_p = (assembly.limbs_p / NUM_LIMBS).astype(np.float32)
-    score_p = np.clip(assembly.affinity_p * seen_p ** np.float32(0.25), 0, 1)
+    keypoints_pk3, score_p = _score(
+        assembly.peak_pk,
+        assembly.limbs_p,
+        assembly.affinity_p,
+        peaks.xy_n2 * np.float32(STRIDE) + _CENTRE_PX,
+        peaks.score_n,
+        NUM_LIMBS,
+        min_mean_score,
+        min_score,
+    )
     order_p = np.argsort(-score_p, kind="stable")
-    order_p = order_p[((mean_p >= min_mean_score) & (score_p >= min_score))[order_p]]
     kept_p = order_p[:MAX_PEOPLE]
     return GroupedPeople(keypoints_pk3[kept_p], score_p[kept_p], len(order_p) - len(kept_p))
 
 
 @kernel
-def _gather(
-    peak_pk: NDArray[np.int32], xy_px_n2: FloatArray, score_n: FloatArray
+def _score(
+    peak_pk: NDArray[np.int32],
+    limbs_p: NDArray[np.int64],
+    affinity_p: FloatArray,
+    xy_px_n2: FloatArray,
+    score_n: FloatArray,
+    limbs: int,
+    min_mean_score: float,
+    min_score: float,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return each person's key points (p, k, 3), and their mean score."""
-    people, keypoints = peak_pk.shape
-    keypoints_pk3 = np.zeros((people, keypoints, 3), np.float32)
-    mean_p = np.zeros(people, np.float32)
-    for p in range(people):
-        count = 0
-        for k in range(keypoints):
-            n = peak_pk[p, k]
-            if n >= 0:
-                keypoints_pk3[p, k, :2] = xy_px_n2[n]
-                keypoints_pk3[p, k, 2] = score_n[n]
-                mean_p[p] += score_n[n]
-                count += 1
-        mean_p[p] /= max(count, 1)
-    return keypoints_pk3, mean_p
+    """Return key points (p, k, 3) and scores of the assemblies that reach both limits."""
+    keypoints_pk3 = np.zeros((peak_pk.shape[0], peak_pk.shape[1], 3), np.float32)
+    score_p = np.zeros(len(peak_pk), np.float32)
+    people = 0
+    for p in range(len(peak_pk)):
+        seen_share = np.float32(limbs_p[p] / limbs)
+        score_p[people] = min(affinity_p[p] * seen_share ** np.float32(0.25), np.float32(1))
+        keypoints_pk3[people] = 0
+        mean_score = _gather(peak_pk[p], xy_px_n2, score_n, keypoints_pk3[people])
+        if mean_score >= min_mean_score and score_p[people] >= min_score:
+            people += 1
+    return keypoints_pk3[:people], score_p[:people]
+
+
+@kernel
+def _gather(
+    peak_k: NDArray[np.int32], xy_px_n2: FloatArray, score_n: FloatArray, keypoints_k3: FloatArray
+) -> float:
+    """Write a person's key points and return their mean score."""
+    total, count = 0.0, 0
+    for k in range(len(peak_k)):
+        n = peak_k[k]
+        if n >= 0:
+            keypoints_k3[k, 0], keypoints_k3[k, 1] = xy_px_n2[n]
+            keypoints_k3[k, 2] = score_n[n]
+            total += score_n[n]
+            count += 1
+    return total / max(count, 1)
 
 
 def to_people(
