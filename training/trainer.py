@@ -121,7 +121,8 @@ class Trainer:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         network, self._origin = start_network(config)
-        self.network = network.to(self._device, memory_format=torch.channels_last)
+        self.network = network.to(self._device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # no stub
         self.ema = Ema(self.network, config.ema)
         self._optimisers = make_optimisers(self.network, config.optimiser)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "fp16")
