@@ -15,6 +15,9 @@ META_KEY: Final = "ghostpose:meta"
 CAMERAS_KEY: Final = "ghostpose:cameras"
 """Hash: camera -> JSON with its partition and the keys of its poses and events streams."""
 
+CAMERA_STATES_KEY: Final = "ghostpose:camera-states"
+"""Hash: camera -> what it does now as JSON, said by its process every 2 s and at each change."""
+
 WORKERS_KEY: Final = "ghostpose:workers"
 """Hash: process -> heartbeat as JSON."""
 
