@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from ghostpose.errors import ConfigError
+from ghostpose.redaction import without_password
 from ghostpose.types import (
     CAMERA_NAME_PATTERN,
     DEFAULT_PARTITIONS,
@@ -34,7 +35,7 @@ from ghostpose.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 MAX_FILE_BYTES: Final = 1_000_000
 """A larger configuration file is refused before it is read."""
@@ -52,7 +53,12 @@ DEFAULT_HEIGHT_PX: Final = 368
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Input may hold a password, and pydantic would show it in traces.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        for name, value in super().__repr_args__():
+            yield name, without_password(value) if isinstance(value, str) else value
 
 
 Precision = Literal["auto", "f32", "bf16", "f16"]
@@ -74,7 +80,8 @@ class CameraConfig(_Frozen):
     """1 to 64 letters, digits, `_`, `.` or `-`; unique in a deployment."""
 
     source: str = Field(min_length=1, max_length=4096)
-    """A video file, a folder of pictures, an address, or a test pattern."""
+    """A video file, a folder of pictures, an address, or a test pattern. An address's password is
+    best written as `${env:NAME}` or `${file:PATH}`."""
 
     policy: Policy = "latest"
     """`latest`: live, newest frame wins, skips are counted; `every`: recordings, ingest waits."""
@@ -111,6 +118,13 @@ class CameraConfig(_Frozen):
 
     recorded_at: AwareDatetime | None = None
     """When a recording's media time 0 was; none = its creation time, else when it is read."""
+
+    @field_validator("source")
+    @classmethod
+    def _address_holds_no_spaces(cls, source: str) -> str:
+        if "://" in source and re.search(r"\s", source):
+            raise ValueError("an address holds no spaces; write %20")
+        return source
 
     @model_validator(mode="after")
     def _age_is_for_live_cameras(self) -> CameraConfig:

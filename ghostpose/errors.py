@@ -6,11 +6,19 @@ An error's text is one sentence for the user: who, what was wanted, what came, w
 
 from __future__ import annotations
 
+from ghostpose.redaction import without_password
+
 
 class GhostposeError(Exception):
-    """Root of the tree: catch this to catch everything ghostpose raises on purpose."""
+    """Root of the tree: catch this to catch everything ghostpose raises on purpose.
+
+    Passwords of addresses in its text are hidden, since it ends in logs, tables and terminals.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_password(message))
 
 
 class UserError(GhostposeError):
@@ -25,6 +33,10 @@ class ConfigError(UserError):
 
 class SourceError(UserError):
     """A camera or recording can't be opened or decoded; the text names it."""
+
+
+class SecretError(UserError):
+    """A password that an address refers to can't be had; the text says whose and where."""
 
 
 class WeightsError(UserError):

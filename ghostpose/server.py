@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -12,6 +11,8 @@ from redis.cluster import RedisCluster
 from redis.retry import Retry
 
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError, GhostposeError
+from ghostpose.passwords import resolved
+from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +52,13 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
     """Connect to a single server or a cluster, whichever answers at `url`.
 
     What fails for a lost connection is sent again, with growing, jittered pauses, for about
-    `timeout_s`; replies are bytes.
+    `timeout_s`; replies are bytes. The URL may refer to a password, see `ghostpose.passwords`.
 
     Raises:
+        SecretError: what the URL refers to isn't there.
         BusUnavailableError: the URL is none, or nothing answers there.
     """
-    address = without_password(url)
+    address, url = without_password(url), resolved("the Redis server", url)
     # Pauses double from the base up to the cap and then stay: about so many fit.
     retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
     options: dict[str, Any] = {
@@ -83,14 +85,6 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
 def is_cluster(client: redis.Redis) -> bool:
     """Return whether one command may only touch keys of one hash slot."""
     return isinstance(client, RedisCluster)
-
-
-def without_password(url: str) -> str:
-    """Return a server's URL fit for logs and errors."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
 
 
 def is_group_lost(error: redis.ResponseError) -> bool:

@@ -19,6 +19,7 @@ import ingest.sources.image_folder
 import ingest.sources.replay
 import ingest.sources.test_pattern
 import ingest.sources.video_file  # noqa: F401
+from ghostpose.logs import log_to_stderr
 from ingest.loop import run_camera
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def main(
     camera: CameraConfig, bus_url: str, partitions: int | None, pipe: Connection, log_level: int
 ) -> None:
     """Play `camera` and send its `CameraReport` through `pipe`."""
-    logging.basicConfig(
-        level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    log_to_stderr(log_level)
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from app.arguments import hide_passwords_of_arguments
 from app.launch import die_with_parent
 from ghostpose import __version__
 from ghostpose.errors import GhostposeError
+from ghostpose.logs import log_to_stderr
+from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +80,7 @@ def _root(
     if level is None:
         raise typer.BadParameter(f"{log_level!r} is no log level", param_hint="--log-level")
     context.obj = ("--log-level", log_level, *(context.obj or ()))
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(level)
 
 
 def _register() -> None:
@@ -97,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     An error that ghostpose raises on purpose is one sentence on stderr; `--debug`, anywhere on the
     command line, shows the trace as well.
     """
+    if arguments is None:
+        hide_passwords_of_arguments()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
@@ -115,9 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _fail(sentence: str, exit_code: int, *, debug: bool) -> None:
     if debug:
-        traceback.print_exc()
+        typer.echo(without_password(traceback.format_exc()), err=True, nl=False)
     if sentence:
-        typer.echo(f"ghostpose: {sentence}", err=True)
+        typer.echo(f"ghostpose: {without_password(sentence)}", err=True)
     sys.exit(exit_code)
 
 

@@ -23,7 +23,8 @@ from ghostpose.errors import (
     InvalidValueError,
     ProtocolVersionError,
 )
-from ghostpose.server import connect, is_cluster, translated, without_password
+from ghostpose.redaction import without_password
+from ghostpose.server import connect, is_cluster, translated
 from ghostpose.topics import CAMERAS_KEY, META_KEY, WORKERS_KEY
 from ghostpose.types import DEAD_REASONS, DEFAULT_PARTITIONS, check_camera_name
 

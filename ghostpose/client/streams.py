@@ -13,13 +13,13 @@ from ghostpose.codec.entries import StreamEntry, from_read
 from ghostpose.codec.poses import decode_event, decode_pose
 from ghostpose.codec.registry import CameraEntry, decode_cameras
 from ghostpose.errors import DecodeError
+from ghostpose.redaction import without_password
 from ghostpose.server import (
     CLUSTER_POLL_S,
     MAX_BLOCK_S,
     connect,
     is_cluster,
     translated,
-    without_password,
 )
 from ghostpose.topics import CAMERAS_KEY
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ghostpose.errors import SecretError, SourceError
+from ghostpose.passwords import resolved
 from ingest.prepare import plan_for
 from ingest.sources.address import check_options, number_option, parse_address
 from ingest.sources.protocol import Picture, Source, SourceInfo, Undecodable
@@ -18,16 +20,25 @@ __all__ = ["Picture", "Source", "SourceInfo", "Undecodable", "open_source", "pro
 def open_source(camera: CameraConfig) -> Source:
     """Open a camera's source, at `start_s`, and for ever if it says `loop`.
 
+    Passwords that its address refers to are looked up now.
+
     Raises:
         SourceError: one sentence: which camera, what was wanted, what is there.
     """
-    address = parse_address(camera.name, camera.source)
+    address = parse_address(camera.name, _with_passwords(camera))
     first = _open(camera.name, address, camera.start_s)
     if not camera.loop or first.info.live:
         return first
     from ingest.sources.replay import Replay
 
     return Replay(first, lambda: _open(camera.name, address, 0.0))
+
+
+def _with_passwords(camera: CameraConfig) -> str:
+    try:
+        return resolved(f"camera {camera.name}", camera.source)
+    except SecretError as error:
+        raise SourceError(str(error)) from None
 
 
 def probe(camera: CameraConfig) -> SourceInfo:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import (
 )
 
 from ghostpose.errors import StoreError
+from ghostpose.passwords import resolved
 from postprocess.store.schema import SCHEMA_VERSION, metadata, schema_info
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ _DIALECTS: Final = ("sqlite", "postgresql")
 def open_database(address: str) -> Engine:
     """Return an engine for an SQLAlchemy address, its tables made if there are none.
 
+    The address may refer to a password, see `ghostpose.passwords`.
+
     Raises:
+        SecretError: what the address refers to isn't there.
         StoreError: the address is none, its driver is missing, the file can't be opened, or the
             database holds tables of another version.
         DatabaseError: a database server doesn't answer (now).
     """
-    url = _parse(address)
+    url = _parse(resolved("store", address))
     engine = _engine(url)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)

@@ -14,7 +14,7 @@ from ghostpose.errors import (
     InvalidValueError,
     ProtocolVersionError,
 )
-from ghostpose.server import without_password
+from ghostpose.redaction import without_password
 
 BEAT = Heartbeat("host-7", "infer", "0.1.0", "host", 7, {"fps": 9.5})
 
