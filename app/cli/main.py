@@ -1,8 +1,8 @@
 """The `ghostpose` command: one module a subcommand, registered here.
 
-A module `app/cli/NAME.py` holds one Typer function `NAME` and a constant `EXAMPLES`, shown under
-its help. It imports nothing heavy (numpy, redis, pydantic, OpenCV, torch ...) at the top: such
-imports stand inside the function, so that `ghostpose --help` answers at once (tested).
+A module `app/cli/NAME.py` (`_` for `-`) holds one Typer function `NAME` and a constant `EXAMPLES`,
+shown under its help. It imports nothing heavy (numpy, redis, pydantic, OpenCV, torch ...) at the
+top: such imports stand inside the function, so that `ghostpose --help` answers at once (tested).
 
 Exit codes: 0 all ended well; 1 our mistake or the machine's; 2 the user's; 3 dead letters.
 """
@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
     "evaluate": "app.cli.evaluate",
+    "export-model": "app.cli.export_model",
 }
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
 
@@ -86,7 +87,7 @@ def _root(
 def _register() -> None:
     for name, module_name in COMMANDS.items():
         module = import_module(module_name)
-        app.command(name=name, epilog=module.EXAMPLES)(getattr(module, name))
+        app.command(name=name, epilog=module.EXAMPLES)(getattr(module, name.replace("-", "_")))
     config = import_module("app.cli.config")
     app.add_typer(config.app, name="config")
 

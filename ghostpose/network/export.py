@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import openvino
+
+FloatPrecision = Literal["f16", "f32"]
 
 ONNX_OPSET: Final = 17
 """Old enough for every runtime of today, new enough for all that the network uses."""
@@ -59,27 +61,41 @@ class ExportedNetwork(nn.Module):
         return maps.pcm.float(), maps.paf.float()
 
 
-def export_openvino(weights: Path, out: Path, *, precision: ExportPrecision = "f16") -> None:
+def export_openvino(weights: Path, out: Path, *, precision: FloatPrecision = "f16") -> None:
     """Write the network in `weights` to `out` (.xml, and .bin beside it).
 
     Raises:
         WeightsError: `weights` are missing, damaged or of another network.
     """
-    import openvino
+    save_openvino(openvino_model(weights, precision), out, compress=precision == "f16")
 
+
+def openvino_model(weights: Path, precision: ExportPrecision) -> openvino.Model:
+    """Return the network in `weights` with float32 constants, and a record saying `precision`.
+
+    Raises:
+        WeightsError: `weights` are missing, damaged or of another network.
+    """
     network, record = _load(weights, precision)
     model = _convert(ExportedNetwork(network))
     model.set_rt_info(record.model_dump_json(), RECORD_KEY)
+    return model
+
+
+def save_openvino(model: openvino.Model, out: Path, *, compress: bool) -> None:
+    """Write a model to `out` (.xml, and .bin beside it); `compress` stores float32 as float16."""
+    import openvino
+
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         draft = Path(folder) / out.name
-        openvino.save_model(model, draft, compress_to_fp16=precision == "f16")
+        openvino.save_model(model, draft, compress_to_fp16=compress)
         # The .xml comes last: whoever finds it finds its .bin.
         draft.with_suffix(".bin").replace(out.with_suffix(".bin"))
         draft.replace(out)
 
 
-def export_onnx(weights: Path, out: Path, *, precision: ExportPrecision = "f32") -> None:
+def export_onnx(weights: Path, out: Path, *, precision: FloatPrecision = "f32") -> None:
     """Write the network in `weights` to `out` (.onnx); `f16` computes in half precision as well.
 
     Raises:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ghostpose.errors import UserError, WeightsError
 from ghostpose.network.weights import WeightsHeader  # noqa: TC001 - pydantic reads it
 
-ExportPrecision = Literal["f16", "f32"]
-"""How an exported network's constants are stored; what it computes in is the engine's choice."""
+ExportPrecision = Literal["f16", "f32", "int8"]
+"""How an exported network's constants are stored; what it computes in is the engine's choice, but
+for `int8`, which computes as much in int8 as the processor has instructions for."""
 
 INPUT_NAME: Final = "image"
 PCM_NAME: Final = "pcm"

@@ -189,6 +189,16 @@ def _infer(
     engine: Engine, image_hw3: ByteArray, rows: int, columns: int, *, mirrored: bool = False
 ) -> Maps:
     """Return the maps of a picture resized to rows x columns and padded to whole cells."""
+    maps = engine.infer([_padded(image_hw3, rows, columns, mirrored=mirrored)])[0]
+    return mirror(maps, columns) if mirrored else maps
+
+
+def network_picture(image_hw3: ByteArray, rows: int) -> ByteArray:
+    """Return a picture as the network sees it at a height of `rows`: resized, sides padded."""
+    return _padded(image_hw3, *_fit(image_hw3.shape[1], image_hw3.shape[0], rows))
+
+
+def _padded(image_hw3: ByteArray, rows: int, columns: int, *, mirrored: bool = False) -> ByteArray:
     shrinks = rows <= image_hw3.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     small = cv2.resize(image_hw3, (columns, rows), interpolation=how)
@@ -197,8 +207,7 @@ def _infer(
     padded = cv2.copyMakeBorder(
         small, 0, -rows % STRIDE, 0, -columns % STRIDE, cv2.BORDER_CONSTANT, value=_GREY
     )
-    maps = engine.infer([np.asarray(padded, np.uint8)])[0]
-    return mirror(maps, columns) if mirrored else maps
+    return np.asarray(padded, np.uint8)
 
 
 def _warp(
