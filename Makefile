@@ -52,7 +52,7 @@ bench: .venv/.test-$(TORCH)
 	touch $@
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --upgrade
+	--no-annotate --no-header --upgrade -c locks/constraints.in
 
 lock: .venv/bin/python
 	$(PIP) install --quiet 'uv>=0.9'
