@@ -77,32 +77,37 @@ class CameraConfig(_Frozen):
     """One camera or recording: where it comes from and how its pictures are prepared."""
 
     name: str = Field(pattern=rf"^{CAMERA_NAME_PATTERN.pattern}$")
-    """1 to 64 letters, digits, `_`, `.` or `-`; unique in a deployment."""
+    """1 to 64 letters, digits, `_`, `.` or `-`; unique in a deployment. Without one it is made from
+    the source: the file's stem, `-2` and so on if that is taken."""
 
     source: str = Field(min_length=1, max_length=4096)
-    """A video file, a folder of pictures, an address, or a test pattern. An address's password is
-    best written as `${env:NAME}` or `${file:PATH}`."""
+    """A video file, a folder of pictures (`folder:PATH?fps=25`), an address, or a test pattern
+    (`pattern:people=3&frames=100`). An address's password is best written as `${env:NAME}` or
+    `${file:PATH}`."""
 
     policy: Policy = "latest"
-    """`latest`: live, newest frame wins, skips are counted; `every`: recordings, ingest waits."""
+    """`latest`: live, the newest frame wins and skips are counted; `every`: recordings, ingest
+    waits. What `ghostpose run` is given by name on its command line is `every`."""
 
     fps: float | None = Field(default=None, gt=0, le=1000)
     """At most so many frames a second of media time; the others are skipped and counted."""
 
     height: int = Field(default=DEFAULT_HEIGHT_PX, ge=64, le=4096)
-    """Network height in pixels that pictures are resized to, aspect ratio kept."""
+    """The network's height in pixels, which pictures are resized to, aspect ratio kept. People far
+    away are small: give them more rows."""
 
     region: Region | None = None
-    """Only this part of the picture is looked at: x, y, width, height in source pixels."""
+    """`[x, y, width, height]` in source pixels: only this part of the picture is looked at."""
 
     credit: int = Field(default=4, ge=1, le=1024)
     """Frames this camera may have in flight between ingest and commit; bounds memory and delay."""
 
     picture: PictureCodec = "jpeg"
-    """How pictures travel: `jpeg` is a tenth of the bytes and as quick, `raw` is exact."""
+    """How pictures travel: `jpeg` is a tenth of the bytes and as quick, `raw` is exact and costs no
+    coding."""
 
     quality: int = Field(default=90, ge=1, le=100)
-    """JPEG quality; unused under `raw`."""
+    """JPEG quality, 1 to 100; unused under `raw`."""
 
     max_age_ms: float = Field(default=0, ge=0)
     """Frames older than this are skipped before inference (policy `latest`); 0 = never."""
@@ -117,7 +122,8 @@ class CameraConfig(_Frozen):
     """Play a recording again and again as one session with growing media time, until stopped."""
 
     recorded_at: AwareDatetime | None = None
-    """When a recording's media time 0 was; none = its creation time, else when it is read."""
+    """When a recording's media time 0 was, with a time zone: makes `captured_at` true. None = the
+    file's creation time, else when it is read."""
 
     @field_validator("source")
     @classmethod
@@ -137,10 +143,12 @@ class RedisConfig(_Frozen):
     """The server everything meets at."""
 
     url: str = Field(default=DEFAULT_REDIS_URL, pattern=r"^(redis|rediss|unix)://")
-    """`redis://`, `rediss://` (TLS) or `unix://`."""
+    """`redis://`, `rediss://` (TLS) or `unix://`. `ghostpose run` starts a server of its own if
+    this is not given."""
 
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=1024)
-    """Hash slots the cameras are spread over; only read when the deployment is created."""
+    """Hash slots the cameras are spread over: the most post-processing processes that share the
+    work. Fixed when the deployment is created, and only read then."""
 
 
 class InferenceConfig(_Frozen):
@@ -150,10 +158,11 @@ class InferenceConfig(_Frozen):
     """Inference processes that `ghostpose run` starts."""
 
     engine: str = "auto"
-    """`auto`, `openvino`, `torch` ...: see `ghostpose infer --help`."""
+    """`auto`, `openvino`, `torch`, or `stub:MS`, which waits MS milliseconds and finds the same
+    people in every picture."""
 
     device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1` ..."""
+    """`auto`, `cpu`, `cuda`, `cuda:1` and so on."""
 
     precision: Precision = "auto"
     """`auto`, `f32`, `f16` or `bf16`."""
@@ -185,7 +194,8 @@ class StoreConfig(_Frozen):
     """Where tracks and poses are kept."""
 
     url: str | None = None
-    """An SQLAlchemy address such as `sqlite:///poses.sqlite`; none = nothing is stored."""
+    """An SQLAlchemy address such as `sqlite:///poses.sqlite`; none = nothing is stored. `ghostpose
+    run --output DIR` stores to `DIR/ghostpose.sqlite` unless told otherwise."""
 
 
 class GhostposeConfig(_Frozen):

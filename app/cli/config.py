@@ -1,4 +1,4 @@
-"""`ghostpose config`: look at a configuration file."""
+"""`ghostpose config`: check a configuration file, and say what one may hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Check a configuration file.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Check a configuration file, or show every setting.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command(epilog="Example: ghostpose config validate site.yaml")
@@ -22,6 +26,21 @@ def validate(
     typer.echo(f"{file} is valid; cameras: {cameras}")
 
 
+@app.command(epilog="Example: ghostpose config reference | less")
+def reference(
+    write: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Renew the tables of this Markdown page")
+    ] = None,
+) -> None:
+    """Print every setting with its default and meaning, as Markdown."""
+    from app.reference import reference, renew_page
+
+    if write is None:
+        typer.echo(reference())
+    else:
+        renew_page(write)
+
+
 @app.callback()
 def _group() -> None:
-    """Check a configuration file."""
+    """Check a configuration file, or show every setting."""
