@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ghostpose.config import CameraConfig, GhostposeConfig, camera_name_from, load_config
+from ghostpose.config import CameraConfig, GhostposeConfig, camera_name_from
+from ghostpose.config_file import load_config
 from ghostpose.errors import ConfigError
 from workers.options import WorkerOptions
 

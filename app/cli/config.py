@@ -19,7 +19,7 @@ def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file to check")],
 ) -> None:
     """Check FILE: every mistake is one sentence with its line, and the exit code is 2."""
-    from ghostpose.config import load_config
+    from ghostpose.config_file import load_config
 
     config = load_config(file)
     cameras = ", ".join(camera.name for camera in config.cameras) or "none"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from app.cli.main import COMMANDS, app
 from app.reference import renewed
 from ghostpose.bus.keys import Keys
-from ghostpose.config import load_config
+from ghostpose.config_file import load_config
 from ghostpose.skeleton import KEYPOINTS
 
 ROOT = Path(__file__).parents[2]

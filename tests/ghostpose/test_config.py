@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostpose.config import CameraConfig, camera_name_from, load_config
+from ghostpose.config import CameraConfig, camera_name_from
+from ghostpose.config_file import load_config
 from ghostpose.errors import ConfigError
 from ghostpose.types import CAMERA_NAME_PATTERN
 

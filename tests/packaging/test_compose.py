@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from app.processes import PROCESSES, ProcessRow
-from ghostpose.config import load_config
+from ghostpose.config_file import load_config
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
