@@ -75,6 +75,13 @@ class CameraConfig(_Frozen):
     (`pattern:people=3&frames=100`). An address's password is best written as `${env:NAME}` or
     `${file:PATH}`."""
 
+    paused: bool = False
+    """Known, but not played until it is resumed."""
+
+    host: str | None = Field(default=None, min_length=1, max_length=253)
+    """Played by ingest on the machine of this host name only, for what is plugged in there; unused
+    outside the registry."""
+
     policy: Policy = "latest"
     """`latest`: live, the newest frame wins and skips are counted; `every`: recordings, ingest
     waits. What `ghostpose run` is given by name on its command line is `every`."""

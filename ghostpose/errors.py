@@ -39,6 +39,14 @@ class SecretError(UserError):
     """A password that an address refers to can't be had; the text says whose and where."""
 
 
+class RegistryError(UserError):
+    """A camera of the registry was asked for or added that is not there, or is there already."""
+
+
+class RegistryConflictError(RegistryError):
+    """Somebody else changed the camera since it was read."""
+
+
 class WeightsError(UserError):
     """A weights or network file is missing, damaged, or belongs to another network."""
 

@@ -21,6 +21,21 @@ CAMERA_STATES_KEY: Final = "ghostpose:camera-states"
 WORKERS_KEY: Final = "ghostpose:workers"
 """Hash: process -> heartbeat as JSON."""
 
+REGISTRY_KEY: Final = "ghostpose:{registry}:cameras"
+"""Hash: camera -> JSON with its revision and settings, its password hidden."""
+
+REGISTRY_SOURCES_KEY: Final = "ghostpose:{registry}:sources"
+"""Hash: camera -> its address, of cameras whose address holds a password: for ingest only."""
+
+REGISTRY_ENDED_KEY: Final = "ghostpose:{registry}:ended"
+"""Hash: camera -> revision at which it was played to its end."""
+
+REGISTRY_REVISION_KEY: Final = "ghostpose:{registry}:revision"
+"""String: number of the registry's last change; missing as long as nothing was written to it."""
+
+REGISTRY_LEASES_KEY: Final = "ghostpose:{registry}:leases"
+"""Hash: camera -> JSON of the ingest that plays it: owner, token, until, cost."""
+
 INFERENCE_GROUP: Final = "inference"
 POSTPROCESS_GROUP: Final = "postprocess"
 

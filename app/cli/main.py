@@ -44,6 +44,9 @@ COMMANDS: Final = {
 }
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
 
+GROUPS: Final = {"cameras": "app.cli.cameras", "config": "app.cli.config"}
+"""Name of a group of commands -> module that holds them as `app`."""
+
 app = typer.Typer(
     name="ghostpose",
     help="People's skeletons from many cameras, as a stream.",
@@ -88,8 +91,8 @@ def _register() -> None:
     for name, module_name in COMMANDS.items():
         module = import_module(module_name)
         app.command(name=name, epilog=module.EXAMPLES)(getattr(module, name.replace("-", "_")))
-    config = import_module("app.cli.config")
-    app.add_typer(config.app, name="config")
+    for name, module_name in GROUPS.items():
+        app.add_typer(import_module(module_name).app, name=name)
 
 
 _register()

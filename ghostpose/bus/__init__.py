@@ -1,5 +1,6 @@
 """Redis: keys, atomic steps, publishing, reading, leases, the embedded server."""
 
+from ghostpose.bus.camera_leases import CameraLeases
 from ghostpose.bus.commit import CameraPosition, MapsDelivery
 from ghostpose.bus.connection import Bus, CameraCounters
 from ghostpose.bus.embedded import EmbeddedServer
@@ -8,12 +9,16 @@ from ghostpose.bus.keys import Keys
 from ghostpose.bus.lease import Lease, PartitionLeases
 from ghostpose.bus.maps_reader import MapsReader
 from ghostpose.bus.publisher import FramePublisher, Full, Published
+from ghostpose.bus.registry import Registered, Registry
+from ghostpose.codec.camera_settings import CameraLease, RegisteredCamera
 from ghostpose.codec.registry import CameraEntry, Heartbeat
 
 __all__ = [
     "Bus",
     "CameraCounters",
     "CameraEntry",
+    "CameraLease",
+    "CameraLeases",
     "CameraPosition",
     "EmbeddedServer",
     "FrameDelivery",
@@ -27,4 +32,7 @@ __all__ = [
     "MapsReader",
     "PartitionLeases",
     "Published",
+    "Registered",
+    "RegisteredCamera",
+    "Registry",
 ]

@@ -38,6 +38,9 @@ class Step(Enum):
     LEASE = "lease"
     TAKE_MAPS = "take_maps"
     COMMIT = "commit"
+    REGISTRY = "registry"
+    SEED_REGISTRY = "seed_registry"
+    CAMERA_LEASE = "camera_lease"
 
 
 class Steps:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import main as main_module
+from app.cli.cameras import COMMANDS as CAMERA_COMMANDS
 from app.cli.main import COMMANDS, app, main
 from ghostpose import __version__
 from ghostpose.errors import GhostposeError, SourceError
@@ -61,12 +62,13 @@ def test_the_version_is_the_packages() -> None:
     assert ghostpose("--version").stdout == f"ghostpose {__version__}\n"
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "config"])
+@pytest.mark.parametrize(
+    "name", [*COMMANDS, "config validate", *(f"cameras {name}" for name in CAMERA_COMMANDS)]
+)
 def test_every_command_has_help_with_an_example(name: str) -> None:
-    arguments = ["config", "validate"] if name == "config" else [name]
-    shown = CliRunner().invoke(app, [*arguments, "--help"])
+    shown = CliRunner().invoke(app, [*name.split(), "--help"])
     assert shown.exit_code == 0
-    assert f"ghostpose {' '.join(arguments)} " in shown.output.split("xample", 1)[1]
+    assert f"ghostpose {name} " in shown.output.split("xample", 1)[1]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.main import COMMANDS, app
+from app.cli.main import COMMANDS, GROUPS, app
 from app.reference import renewed
 from ghostpose.bus.keys import Keys
 from ghostpose.config_file import load_config
@@ -43,8 +43,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_shown_exists_with_its_options(page: Path) -> None:
     for command, *arguments in commands_in(page):
-        name = [command, arguments[0]] if command == "config" else [command]
-        assert command in {*COMMANDS, "config"} or command.startswith("-"), command
+        name = [command, arguments[0]] if command in GROUPS else [command]
+        assert command in {*COMMANDS, *GROUPS} or command.startswith("-"), command
         shown = CliRunner().invoke(app, [*name, "--help"]).output
         for option in (a for a in arguments if a.startswith("--")):
             assert re.search(rf"{option}\b", shown), f"ghostpose {command} has no {option}"
