@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 SCRIPT = """
 import signal, time
-signal.signal(signal.SIGTERM, lambda *_: time.sleep({}))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print(flush=True)
-signal.pause()
+signal.sigwait([signal.SIGTERM])
+time.sleep({})
 """
 
 
