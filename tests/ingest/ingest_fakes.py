@@ -110,10 +110,10 @@ class FakePublisher:
     """A publisher that remembers what it was given, and fails as the test says.
 
     `answers` yields, for each call of `publish`, an exception to raise, "full", or None for yes;
-    after the last one it always says yes.
+    after the last one it always says yes, or is out of credit after `credit` frames.
     """
 
-    def __init__(self, *answers: Exception | str | None) -> None:
+    def __init__(self, *answers: Exception | str | None, credit: int | None = None) -> None:
         self.session = 7
         self.published: list[FrameInfo] = []
         self.pictures: list[EncodedPicture] = []
@@ -122,12 +122,14 @@ class FakePublisher:
         self.waited = 0
         self.credit = threading.Event()
         self.credit.set()
-        self._answers = list(answers)
+        self._answers, self._credit = list(answers), credit
 
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
         answer = self._answers.pop(0) if self._answers else None
         if isinstance(answer, Exception):
             raise answer
+        if len(self.published) == self._credit:
+            self.credit.clear()
         if answer == "full" or not self.credit.is_set():
             return Full("0-0", "0-0")
         self.published.append(info)

@@ -237,11 +237,9 @@ def test_the_end_is_published_when_the_server_is_back() -> None:
 
 
 def test_stopping_counts_what_is_left_and_ends_the_session() -> None:
-    source, publisher = ListSource(pictures(200)), FakePublisher(None, None, None)
+    source, publisher = ListSource(pictures(200)), FakePublisher(credit=3)
     player = Player(source, publisher)
     player.thread.start()
-    wait_until(lambda: len(publisher.published) >= 3, "three frames")
-    publisher.credit.clear()
     wait_until(lambda: publisher.waited > 0, "waiting for credit")
     player.stop.set()
     tally = player.join()
