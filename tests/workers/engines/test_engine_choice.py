@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,17 @@ def test_shipped_network_runs_without_importing_torch() -> None:
         "assert 'torch' not in sys.modules and 'cv2' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+def test_nobody_is_told_that_an_engine_runs(tmp_path: Path) -> None:
+    """OpenVINO's telemetry leaves an id in the home folder, and would send it with each event."""
+    program = (
+        "import sys; from workers.engines import create_engine; create_engine(device='cpu');"
+        "assert sys.modules['openvino_telemetry'] is None"
+    )
+    home = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100, env=home)
+    assert not list(tmp_path.rglob("openvino*"))
 
 
 def test_choosing_an_engine_imports_neither_torch_nor_openvino() -> None:
