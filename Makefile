@@ -1,3 +1,4 @@
+# make         the whole environment in .venv, torch and test tools included
 # make demo    see people's skeletons: installs what a CPU machine needs, plays a clip, draws
 # make test    the tests (adds the test tools and torch)
 # make lint    style, types, and which package may import which
@@ -18,8 +19,10 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 TESTS ?= tests
 
-.PHONY: demo test lint bench lock clean distclean
+.PHONY: environment demo test lint bench lock clean distclean
 .DELETE_ON_ERROR:
+
+environment: .venv/.test-$(TORCH)
 
 demo: .venv/.run
 	$(BIN)/ghostpose demo --output demo-output

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -23,11 +24,11 @@ from pydantic import (
 
 from ghostpose.redaction import without_password
 from ghostpose.types import (
-    CAMERA_NAME_PATTERN,
     DEFAULT_PARTITIONS,
     MapsCodec,
     PictureCodec,
     Policy,
+    check_camera_name,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ Region = tuple[
 class CameraConfig(_Frozen):
     """One camera or recording: where it comes from and how its pictures are prepared."""
 
-    name: str = Field(pattern=rf"^{CAMERA_NAME_PATTERN.pattern}$")
+    name: Annotated[str, AfterValidator(check_camera_name)]
     """1 to 64 letters, digits, `_`, `.` or `-`; unique in a deployment. Without one it is made from
     the source: the file's stem, `-2` and so on if that is taken."""
 
@@ -139,13 +140,20 @@ class CameraConfig(_Frozen):
 class RedisConfig(_Frozen):
     """The server everything meets at."""
 
-    url: str = Field(default=DEFAULT_REDIS_URL, pattern=r"^(redis|rediss|unix)://")
+    url: str = DEFAULT_REDIS_URL
     """`redis://`, `rediss://` (TLS) or `unix://`. `ghostpose run` starts a server of its own if
     this is not given."""
 
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=1024)
     """Hash slots the cameras are spread over: the most post-processing processes that share the
     work. Fixed when the deployment is created, and only read then."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("no address of a Redis server, such as redis://127.0.0.1:6379")
+        return url
 
 
 class InferenceConfig(_Frozen):

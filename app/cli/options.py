@@ -15,15 +15,20 @@ PrecisionName = Literal["auto", "f32", "bf16", "f16"]
 Sources = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SOURCE...", help="Video files, folders of pictures, or pattern: (a test pattern)"
+        metavar="SOURCE", help="Video files, folders of pictures, or pattern: (a test pattern)"
     ),
 ]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="YAML file; options go before it")
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="YAML file; options given here win over it"),
 ]
 RedisUrl = Annotated[
     str | None,
-    typer.Option("--redis", metavar="URL", help="redis://, rediss:// or unix:// server"),
+    typer.Option(
+        "--redis",
+        metavar="URL",
+        help="redis://, rediss:// or unix:// server [default: redis://127.0.0.1:6379/0]",
+    ),
 ]
 Engine = Annotated[
     str | None,

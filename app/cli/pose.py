@@ -20,7 +20,7 @@ USER_MISTAKE: Final = 2
 
 
 def pose(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Picture files")],
     as_json: options.AsJson = False,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the pictures here, skeletons drawn")

@@ -34,7 +34,10 @@ def run(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Write DIR/CAMERA.mp4 with skeletons, and sheet.png")
     ] = False,
-    redis: options.RedisUrl = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A server that runs already [default: one of its own]"),
+    ] = None,
     inference: Annotated[int | None, typer.Option(min=1, help="Inference processes")] = None,
     postprocess: Annotated[
         int | None, typer.Option(min=1, help="Post-processing processes")

@@ -19,7 +19,7 @@ EXAMPLES: Final = (
 
 def tail(
     cameras: Annotated[
-        list[str] | None, typer.Argument(metavar="CAMERA...", help="Only these [default: all]")
+        list[str] | None, typer.Argument(metavar="CAMERA", help="Only these [default: all]")
     ] = None,
     redis: options.RedisUrl = None,
     as_json: Annotated[

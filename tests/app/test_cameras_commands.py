@@ -77,7 +77,7 @@ def test_a_camera_is_added_set_paused_resumed_and_removed(cameras: Cameras, bus:
         (["set", "door", "policy=every", "max_age_ms=9"], "max_age_ms has no meaning"),
         (["set", "hall", "fps=5"], "there is no camera 'hall' in the registry"),
         (["add", "door", "x.mp4"], "camera door is in the registry already"),
-        (["add", "a b", "x.mp4"], "camera a b: name: String should match pattern"),
+        (["add", "a b", "x.mp4"], "name: camera name 'a b' is not 1 to 64 letters"),
         (["show", "doors"], "there is no camera 'doors' in the registry; did you mean door?"),
         (["remove", "door", "--revision", "99"], "changed by somebody else meanwhile"),
         (["import", "nowhere.yaml"], "can't be read"),
