@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Role = Literal["ingest", "inference", "postprocess", "store"]
-Restart = Literal["on-failure:3", "unless-stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +17,15 @@ class ProcessRow:
     """One kind of process.
 
     `command`: the subcommand of `ghostpose`; `scale`: how many by default; `scales`: whether more
-    of them share the work; `restart`: what an orchestrator does when it ends; `restarts_in_run`:
-    how often `ghostpose run` starts it again after a crash; `extra`: what to install for it;
-    `needs`: roles without whose work it has nothing to do (all need the Redis server).
+    of them share the work; `restarts_in_run`: how often `ghostpose run` starts it again after a
+    crash (an orchestrator always does); `extra`: what to install for it; `needs`: roles without
+    whose work it has nothing to do (all need the Redis server).
     """
 
     role: Role
     command: str
     scale: int
     scales: bool
-    restart: Restart
     restarts_in_run: int
     extra: str
     needs: tuple[Role, ...]
@@ -40,7 +38,6 @@ PROCESSES: Final = (
         command="infer",
         scale=1,
         scales=True,
-        restart="unless-stopped",
         restarts_in_run=3,
         extra="infer",
         needs=("ingest",),
@@ -51,7 +48,6 @@ PROCESSES: Final = (
         command="postprocess",
         scale=1,
         scales=True,
-        restart="unless-stopped",
         restarts_in_run=3,
         extra="postprocess",
         needs=("inference",),
@@ -61,11 +57,8 @@ PROCESSES: Final = (
         role="ingest",
         command="ingest",
         scale=1,
-        # A camera belongs to one ingest; to spread cameras, give each ingest its own file.
-        scales=False,
-        # A recording ends well; only a crash starts it again (in a new session). A damaged one ends
-        # with 2 each time, and all others would be played again with it: so not for ever.
-        restart="on-failure:3",
+        # With --registry, as in docker-compose.yml; `ghostpose run` gives its one ingest a file.
+        scales=True,
         # In a run over recordings a second reading would deliver every frame twice.
         restarts_in_run=0,
         extra="ingest",
@@ -77,7 +70,6 @@ PROCESSES: Final = (
         command="store",
         scale=1,
         scales=False,
-        restart="unless-stopped",
         restarts_in_run=3,
         extra="postprocess",
         needs=("postprocess",),

@@ -12,8 +12,7 @@ import yaml
 from ghostpose.bus import Bus, Registry
 from ghostpose.bus.camera_states import forget_camera_state
 from ghostpose.config import DEFAULT_REDIS_URL
-from ghostpose.passwords import has_plain_password
-from ghostpose.redaction import HIDDEN, without_password
+from ghostpose.passwords import plain_password_warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,14 +80,5 @@ def exported(registered: Registered, *, with_passwords: bool) -> str:
 
 def warn_of_plain_password(camera: CameraConfig) -> None:
     """Say on stderr that there is a better way, if a camera's address holds a password."""
-    if has_plain_password(camera.source) and HIDDEN not in camera.source:
-        sys.stderr.write(f"ghostpose: {plain_password_warning(camera)}\n")
-
-
-def plain_password_warning(camera: CameraConfig) -> str:
-    """Return the sentence for a camera whose address holds a password."""
-    return (
-        f"camera {camera.name}: the password stands in its address"
-        f" ({without_password(camera.source)}): ${{env:NAME}} or ${{file:PATH}} in its place keep"
-        " it out of Redis and of files"
-    )
+    if warning := plain_password_warning(f"camera {camera.name}", camera.source):
+        sys.stderr.write(f"ghostpose: {warning}\n")

@@ -53,6 +53,12 @@ def with_cameras(
     return config.model_copy(update={"cameras": tuple(cameras)})
 
 
+def without_paused(config: GhostposeConfig) -> GhostposeConfig:
+    """Return the configuration with only those cameras that are to be played."""
+    cameras = tuple(camera for camera in config.cameras if not camera.paused)
+    return config.model_copy(update={"cameras": cameras})
+
+
 def updated(model: Model, given: Mapping[str, object], owner: str = "") -> Model:
     """Return `model` with the settings in `given` that are not None, checked.
 

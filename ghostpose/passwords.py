@@ -35,9 +35,15 @@ def resolved(owner: str, address: str) -> str:
     )
 
 
-def has_plain_password(address: str) -> bool:
-    """Return whether `address` itself holds a password."""
-    return without_password(address) != address
+def plain_password_warning(owner: str, address: str) -> str | None:
+    """Return a sentence that names the better way if `address` itself holds a password."""
+    shown = without_password(address)
+    if shown == address:
+        return None
+    return (
+        f"{owner}: the password stands in its address ({shown}): ${{env:NAME}} or ${{file:PATH}} in"
+        " its place keep it out of Redis and of files"
+    )
 
 
 def _look_up(owner: str, place: str, name: str) -> str:

@@ -110,12 +110,13 @@ class CameraLoop:
             "camera %s: stops, since another ingest process has opened a newer session (%s)",
             self._camera.name, error,
         )  # fmt: skip
-        if self._camera.policy == "latest":
-            return self._report(None)
-        return self._report(
-            f"camera {self._camera.name}: stopped before its end, since another ingest process"
-            " plays it too"
-        )
+        problem = None
+        if self._camera.policy != "latest":
+            problem = (
+                f"camera {self._camera.name}: stopped before its end, since another ingest process"
+                " plays it too"
+            )
+        return replace(self._report(problem), superseded=True)
 
     def _play_sessions(self, bus: Bus) -> str | None:
         """Play until a session comes to its end; return what the source has to say about it."""

@@ -21,6 +21,7 @@ class CameraReport:
     sessions: int = 0
     problem: str | None = None
     exit_code: int = 0
+    superseded: bool = False
 
 
 def exit_code_of(reports: tuple[CameraReport, ...]) -> int:

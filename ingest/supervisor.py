@@ -1,47 +1,28 @@
-"""One process a camera: started, watched, started again after a crash, drained together.
-
-Processes come from a fork server that has imported PyAV, OpenCV and the rest once: a camera then
-starts several times faster than as a fresh Python process and shares the memory of the code. One
-bad camera can crash its own process only.
-"""
+"""A list of cameras, one process each: started, watched, started again after a crash, drained."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import multiprocessing.connection
 import signal
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
-from ghostpose.bus.backoff import Backoff
-from ingest import camera_process
+from ghostpose.passwords import plain_password_warning
+from ingest.child import DRAIN_S, CameraProcess, fork_server, reason
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
 
     from ghostpose.config import CameraConfig
-
-DRAIN_S: Final = 8.0
-"""How long cameras may take to end their sessions after SIGTERM before they are killed; more than
-twice `STOP_GRACE_S`, which a camera waits for its server."""
 
 RECORDING_RESTARTS: Final = 3
 """How often a recording whose process crashed is started again, from its beginning, in a new
 session; a live camera is started again for ever."""
-
-STEADY_S: Final = 60.0
-"""A process that ran for so long was well: the wait before its next restart is short again."""
-
-LONGEST_WAIT_S: Final = 30.0
 
 _log = logging.getLogger("ingest.Supervisor")
 
@@ -88,68 +69,6 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _term_held() -> Iterator[None]:
-    """Hold SIGTERM back meanwhile; a process started meanwhile lets it in once it can drain.
-
-    The fork server inherits the hold when it is started, and camera processes inherit it there.
-    Python's resource tracker, which is started before the first of them, would end the hold.
-    """
-    resource_tracker.ensure_running()
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-
-
-@dataclass(slots=True)
-class CameraProcess:
-    """A camera and its process, while there is one."""
-
-    camera: CameraConfig
-    process: ForkServerProcess | None = None
-    pipe: Connection | None = None
-    report: CameraReport | None = None
-    started_at_s: float = 0.0
-    due_s: float = 0.0
-    crashes: int = 0
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.5, LONGEST_WAIT_S))
-
-    def start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
-        """Start the process."""
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=camera_process.main,
-            args=(
-                self.camera,
-                bus_url,
-                partitions,
-                theirs,
-                logging.getLogger().getEffectiveLevel(),
-            ),
-            name=f"camera {self.camera.name}",
-        )
-        self.process.start()
-        theirs.close()
-        self.started_at_s = time.monotonic()
-
-    def collect(self) -> int | None:
-        """Take the report of the process, which has ended, or return its exit code without one."""
-        assert self.process is not None
-        assert self.pipe is not None
-        self.process.join()
-        code = self.process.exitcode
-        try:
-            self.report = self.pipe.recv() if self.pipe.poll() else None
-        except EOFError:
-            self.report = None
-        self.pipe.close()
-        self.process.close()
-        self.process = self.pipe = None
-        return code if self.report is None else None
-
-
 class Supervisor:
     """Runs the processes of several cameras. See `run_ingest`."""
 
@@ -164,11 +83,13 @@ class Supervisor:
         self._bus_url, self._partitions, self._stop = bus_url, partitions, stop
         self._recording_restarts = recording_restarts
         self._all = [CameraProcess(camera) for camera in cameras]
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", camera_process.__name__])
+        self._context = fork_server()
 
     def run(self) -> tuple[CameraReport, ...]:
         """Watch until every camera has its report, or draining is over."""
+        for one in self._all:
+            if warning := plain_password_warning(f"camera {one.camera.name}", one.camera.source):
+                _log.warning("%s", warning)
         try:
             while not self._stop.is_set() and any(one.report is None for one in self._all):
                 self._start_those_due()
@@ -182,8 +103,7 @@ class Supervisor:
         now = time.monotonic()
         for one in self._all:
             if one.process is None and one.report is None and one.due_s <= now:
-                with _term_held():
-                    one.start(self._context, self._bus_url, self._partitions)
+                one.start(self._context, self._bus_url, self._partitions)
 
     def _wait(self) -> None:
         """Wait until a process ends, one is due, or a signal may have come."""
@@ -204,11 +124,7 @@ class Supervisor:
 
     def _crashed(self, one: CameraProcess, code: int | None) -> None:
         """Plan another start, or give the camera up."""
-        now = time.monotonic()
-        if now - one.started_at_s > STEADY_S:
-            one.backoff.failures = 0
-        one.crashes += 1
-        how = _reason(code)
+        wait_s, how = one.plan_restart(), reason(code)
         if one.camera.policy == "every" and one.crashes > self._recording_restarts:
             times = f" for the {one.crashes}th time" if one.crashes > 1 else ""
             one.report = CameraReport(
@@ -219,8 +135,6 @@ class Supervisor:
             if self._others_play():
                 _log.error("%s", one.report.problem)
             return
-        wait_s = one.backoff.next_s()
-        one.due_s = now + wait_s
         _log.warning(
             "camera %s: its process ended with %s; starts again in %.1f s, in a new session",
             one.camera.name, how, wait_s,
@@ -242,13 +156,7 @@ class Supervisor:
             if one.report is None:
                 one.report = CameraReport(
                     one.camera.name,
-                    problem=f"camera {one.camera.name}: its process ended with {_reason(code)}"
+                    problem=f"camera {one.camera.name}: its process ended with {reason(code)}"
                     " while stopping; the end of its session is not published",
                     exit_code=1,
                 )
-
-
-def _reason(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"signal {signal.Signals(-code).name}"
-    return f"exit code {code}"

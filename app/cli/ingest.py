@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
 from app.cli import options
 
 EXAMPLES: Final = (
-    "Examples: ghostpose ingest --config site.yaml --redis redis://10.0.0.5;"
+    "Examples: ghostpose ingest --registry --redis redis://10.0.0.5;"
+    " ghostpose ingest --config site.yaml --redis redis://10.0.0.5;"
     " ghostpose ingest clip.mp4 --policy every --height 576"
 )
 
@@ -23,13 +24,22 @@ def ingest(
     fps: options.Fps = None,
     picture: options.Picture = None,
     loop: options.Loop = False,
+    registry: Annotated[
+        bool,
+        typer.Option(
+            "--registry",
+            help="Play a share of the registry's cameras (ghostpose cameras), whoever else does so;"
+            " those of --config are put into a new registry",
+        ),
+    ] = False,
 ) -> None:
     """Play sources, one process each, until they end; SIGTERM ends their sessions in order."""
     from app.stopping import stop_event
 
     stop = stop_event()
-    from app.settings import read_config, with_cameras
+    from app.settings import read_config, with_cameras, without_paused
     from ghostpose.errors import ConfigError
+    from ingest.registry_supervisor import run_registry_ingest
     from ingest.report import exit_code_of
     from ingest.supervisor import run_ingest
 
@@ -41,11 +51,17 @@ def ingest(
         "loop": loop or None,
     }
     settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
-    if not settings.cameras:
-        raise ConfigError("nothing to ingest: give sources, or --config with cameras")
-    reports = run_ingest(
-        settings.redis.url, settings.cameras, stop, partitions=settings.redis.partitions
-    )
+    if registry:
+        if sources:
+            raise ConfigError("--registry plays the registry's cameras: add sources to it instead")
+        run_registry_ingest(
+            settings.redis.url, stop, seed=settings.cameras, partitions=settings.redis.partitions
+        )
+        return
+    cameras = without_paused(settings).cameras
+    if not cameras:
+        raise ConfigError("nothing to ingest: give sources, --config with cameras, or --registry")
+    reports = run_ingest(settings.redis.url, cameras, stop, partitions=settings.redis.partitions)
     for report in reports:
         if report.problem:
             typer.echo(f"ghostpose: {report.problem}", err=True)

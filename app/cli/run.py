@@ -62,7 +62,7 @@ def run(
     codes: 0 all ended well, 2 the user's mistake or a damaged file, 3 dead letters.
     """
     from app.runner import RunRequest, run_request
-    from app.settings import read_config, with_cameras
+    from app.settings import read_config, with_cameras, without_paused
     from ghostpose.config import StoreConfig
 
     settings = read_config(
@@ -85,7 +85,7 @@ def run(
         kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
         settings = settings.model_copy(update={"store": kept})
     settings = with_cameras(
-        settings,
+        without_paused(settings),
         sources or [],
         {"policy": policy, "height": height, "fps": fps, "picture": picture},
         # What is named on the command line is a recording unless told otherwise, and there are

@@ -9,7 +9,7 @@ import pytest
 
 from ghostpose.config import CameraConfig
 from ghostpose.errors import SecretError, SourceError
-from ghostpose.passwords import has_plain_password, resolved
+from ghostpose.passwords import plain_password_warning, resolved
 from ingest.sources import open_source
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def test_a_camera_whose_variable_is_missing_says_so(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_plain_password_is_told_from_a_reference() -> None:
-    assert has_plain_password("rtsp://a:b@h/")
-    assert not has_plain_password("rtsp://a:${env:DOOR}@h/")
-    assert not has_plain_password("rtsp://h/")
+    warning = plain_password_warning("camera door", "rtsp://a:pw@h/") or ""
+    assert warning.startswith("camera door: the password stands in its address (rtsp://***@h/)")
+    assert plain_password_warning("camera door", "rtsp://a:${env:DOOR}@h/") is None
+    assert plain_password_warning("camera door", "rtsp://h/") is None
 
 
 def test_the_trace_of_a_wrong_setting_holds_no_password() -> None:

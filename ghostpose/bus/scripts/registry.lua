@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 -- registry: add, change or remove one camera, unless somebody else was faster.
+-- A revision is never given twice, not even by a server that lost its memory.
 --
 -- KEYS[1]  cameras   hash    camera -> {"revision": n, "settings": {...}}, without passwords
 -- KEYS[2]  sources   hash    camera -> its address, of cameras whose address holds a password
@@ -12,6 +13,15 @@
 -- ARGV[5]  the address with its password, or empty: it holds none (add, change)
 -- Reply: {"done", revision} | {"exists"} (add) | {"missing"} (change, remove)
 --      | {"changed", revision now} (change, remove)
+
+local function next_revision()
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local last = tonumber(redis.call('GET', KEYS[4]) or 0)
+  local number = string.format('%.0f', math.max(now, last + 1))
+  redis.call('SET', KEYS[4], number)
+  return number
+end
 
 local row = redis.call('HGET', KEYS[1], ARGV[2])
 if ARGV[1] == 'add' then
@@ -26,7 +36,7 @@ else
     return {'changed', now or '0'}
   end
 end
-local revision = string.format('%.0f', redis.call('INCR', KEYS[4]))
+local revision = next_revision()
 redis.call('HDEL', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
 if ARGV[1] == 'remove' then

@@ -11,8 +11,12 @@
 if redis.call('EXISTS', KEYS[3]) == 1 then
   return 0
 end
+local time = redis.call('TIME')
+local number = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 for i = 1, #ARGV, 3 do
-  local revision = string.format('%.0f', redis.call('INCR', KEYS[3]))
+  number = number + 1
+  local revision = string.format('%.0f', number)
+  redis.call('SET', KEYS[3], revision)
   redis.call('HSET', KEYS[1], ARGV[i],
     '{"revision":' .. revision .. ',"settings":' .. ARGV[i + 1] .. '}')
   if ARGV[i + 2] ~= '' then

@@ -1,0 +1,127 @@
+"""One camera's process: started from a fork server, asked to end, and what it came to.
+
+Processes come from a fork server that has imported PyAV, OpenCV and the rest once: a camera then
+starts several times faster than as a fresh Python process and shares the memory of the code. One
+bad camera can crash its own process only.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Final
+
+from ghostpose.bus.backoff import Backoff
+from ingest import camera_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+    from ghostpose.config import CameraConfig
+    from ingest.report import CameraReport
+
+DRAIN_S: Final = 8.0
+"""How long cameras may take to end their sessions after SIGTERM before they are killed; more than
+twice `STOP_GRACE_S`, which a camera waits for its server."""
+
+STEADY_S: Final = 60.0
+"""A process that ran for so long was well: the wait before its next restart is short again."""
+
+LONGEST_WAIT_S: Final = 30.0
+
+
+def fork_server() -> ForkServerContext:
+    """Return what camera processes are started from."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", camera_process.__name__])
+    return context
+
+
+@dataclass(slots=True)
+class CameraProcess:
+    """A camera and its process, while there is one. `due_s`: when to start it, monotonic."""
+
+    camera: CameraConfig
+    process: ForkServerProcess | None = None
+    pipe: Connection | None = None
+    report: CameraReport | None = None
+    started_at_s: float = 0.0
+    due_s: float = 0.0
+    crashes: int = 0
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.5, LONGEST_WAIT_S))
+
+    def start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
+        """Start the process."""
+        with _term_held():
+            self._start(context, bus_url, partitions)
+        self.started_at_s = time.monotonic()
+
+    def _start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=camera_process.main,
+            args=(
+                self.camera,
+                bus_url,
+                partitions,
+                theirs,
+                logging.getLogger().getEffectiveLevel(),
+            ),
+            name=f"camera {self.camera.name}",
+        )
+        self.process.start()
+        theirs.close()
+
+    def collect(self) -> int | None:
+        """Take the report of the process, which has ended, or return its exit code without one."""
+        assert self.process is not None
+        assert self.pipe is not None
+        self.process.join()
+        code = self.process.exitcode
+        try:
+            self.report = self.pipe.recv() if self.pipe.poll() else None
+        except EOFError:
+            self.report = None
+        self.pipe.close()
+        self.process.close()
+        self.process = self.pipe = None
+        return code if self.report is None else None
+
+    def plan_restart(self) -> float:
+        """Count a crash and put the next start off; return for how long, in seconds."""
+        now = time.monotonic()
+        if now - self.started_at_s > STEADY_S:
+            self.backoff.failures = 0
+        self.crashes += 1
+        wait_s = self.backoff.next_s()
+        self.due_s = now + wait_s
+        return wait_s
+
+
+@contextmanager
+def _term_held() -> Iterator[None]:
+    """Hold SIGTERM back meanwhile; a process started meanwhile lets it in once it can drain.
+
+    The fork server inherits the hold when it is started, and camera processes inherit it there.
+    Python's resource tracker, which is started before the first of them, would end the hold.
+    """
+    resource_tracker.ensure_running()
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def reason(code: int | None) -> str:
+    """Return how a process ended, in words."""
+    if code is not None and code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
