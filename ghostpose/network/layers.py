@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -40,7 +41,21 @@ class Conv(nn.Module):
 
     def forward(self, x_nchw: Tensor) -> Tensor:
         """(n, in, h, w) -> (n, out, h / stride, w / stride)."""
-        out: Tensor = self.activation(self.norm(self.conv(x_nchw)))
+        out: Tensor = self.activation(self.norm(self._convolve(x_nchw)))
+        return out
+
+    def _convolve(self, x_nchw: Tensor) -> Tensor:
+        """Convolve; under autocast on CPUs, strided depthwise ones in float32 all the same.
+
+        Their backward pass in bf16 takes four times as long there (oneDNN has no kernel for it).
+        """
+        conv = self.conv
+        narrow = x_nchw.dtype != conv.weight.dtype and x_nchw.device.type == "cpu"
+        if narrow and conv.groups > 1 and conv.stride[0] > 1:
+            with torch.autocast("cpu", enabled=False):
+                wide: Tensor = conv(x_nchw.float())
+            return wide.to(x_nchw.dtype)
+        out: Tensor = conv(x_nchw)
         return out
 
 
