@@ -7,6 +7,7 @@ out, so a camera at half rate becomes a video with half of the pictures, at thei
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ import cv2
 
 from ghostpose.codec.poses import decode_pose
 from ghostpose.drawing import contact_sheet, draw_people
+from ghostpose.masking import HOLD_S, RecentPeople, masked
 from ingest.clock import MediaClock
 from ingest.sources import Undecodable, open_source
 
@@ -96,11 +98,18 @@ def _annotate(
 
 
 def drawn_frames(camera: CameraConfig, messages: Sequence[PoseMessage]) -> Iterator[DrawnFrame]:
-    """Read the source once more and give each picture that has a message, drawn."""
+    """Read the source once more and give each picture that has a message, drawn.
+
+    What of the picture is seen under the skeletons is as the camera's `privacy` says.
+    """
     by_time = {round(message.media_time, TIME_DIGITS): message for message in messages}
+    recent, coming = RecentPeople(), deque(messages)
     for time_s, image_hw3 in _pictures(camera, by_time):
         message = by_time[time_s]
-        yield DrawnFrame(draw_people(image_hw3, message.people), message)
+        while coming and coming[0].media_time <= message.media_time + HOLD_S:
+            recent.add(coming.popleft())
+        shown_hw3 = masked(image_hw3, camera.privacy, (), recent.around(message))
+        yield DrawnFrame(draw_people(shown_hw3, message.people), message)
 
 
 def _pictures(

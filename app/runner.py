@@ -84,6 +84,12 @@ def _check(request: RunRequest) -> None:
         raise ConfigError("nothing to run: give a video file, a folder of pictures, or --config")
     if request.annotate and request.output is None:
         raise ConfigError("--annotate needs --output DIR, where the drawn videos go")
+    never = [camera.name for camera in request.config.cameras if camera.pixels == "never"]
+    if request.annotate and never:
+        raise ConfigError(
+            f"camera {never[0]}: its pixels are 'never' to be kept, and --annotate writes pictures:"
+            " leave --annotate out"
+        )
 
 
 def _make_folder(folder: Path) -> None:

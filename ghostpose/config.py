@@ -28,6 +28,7 @@ from ghostpose.types import (
     MapsCodec,
     PictureCodec,
     Policy,
+    PrivacyMode,
     check_camera_name,
 )
 
@@ -107,6 +108,15 @@ class CameraConfig(_Frozen):
     quality: int = Field(default=90, ge=1, le=100)
     """JPEG quality, 1 to 100; unused under `raw`."""
 
+    privacy: PrivacyMode = "none"
+    """How its pictures are shown: `none` hides nothing, `blur_faces` and `blur_bodies` hide whom
+    the network finds, `skeleton` shows skeletons on black and no pixel. See docs/privacy.md."""
+
+    pixels: Literal["short", "never"] = "short"
+    """`short`: previews stay for seconds while somebody looks, and pictures that can't be used in
+    dead letters; `never`: no picture outlives its frame's time in flight, on a server that writes
+    nothing to disk. See docs/privacy.md."""
+
     max_age_ms: float = Field(default=0, ge=0)
     """Frames older than this are skipped before inference (policy `latest`); 0 = never."""
 
@@ -129,6 +139,11 @@ class CameraConfig(_Frozen):
         if "://" in source and re.search(r"\s", source):
             raise ValueError("an address holds no spaces; write %20")
         return source
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether a picture of this camera may be kept as it is, in a dead letter."""
+        return self.pixels != "never" and self.privacy == "none"
 
     @model_validator(mode="after")
     def _age_is_for_live_cameras(self) -> CameraConfig:

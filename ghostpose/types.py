@@ -45,6 +45,9 @@ MAX_PEOPLE: Final = 1_000
 Policy = Literal["latest", "every"]
 """`latest`: live, newest frame wins and skips are counted; `every`: recordings, ingest waits."""
 
+PrivacyMode = Literal["none", "blur_faces", "blur_bodies", "skeleton"]
+"""What a picture that is shown or kept looks like; inference always gets the picture as it is."""
+
 PictureCodec = Literal["jpeg", "raw"]
 MapsCodec = Literal["float16", "compact"]
 
@@ -160,7 +163,8 @@ class FrameInfo:
     """What travels with a frame from ingest to the pose message, but for its pixels and number.
 
     `width`, `height`: source picture; `placement`: the published picture in it;
-    `max_age_ms`: older than this (by `captured_at`) it is skipped before inference, 0 = never.
+    `max_age_ms`: older than this (by `captured_at`) it is skipped before inference, 0 = never;
+    `keep_picture`: whether a dead letter may hold the picture.
     """
 
     captured_at: float
@@ -171,6 +175,7 @@ class FrameInfo:
     max_age_ms: float = 0.0
     decode_ms: float = 0.0
     encode_ms: float = 0.0
+    keep_picture: bool = True
 
     def __post_init__(self) -> None:
         _check_time("frame", self.captured_at, self.media_time)

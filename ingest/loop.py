@@ -17,7 +17,9 @@ from ghostpose.errors import (
 )
 from ingest.backoff import Patience
 from ingest.counters import Counters
+from ingest.never import check_server
 from ingest.prepare import plan_for
+from ingest.previews import Previews
 from ingest.report import CameraReport
 from ingest.session import Session
 from ingest.sources import open_source
@@ -76,8 +78,9 @@ class CameraLoop:
             with (
                 self._patience.call(self._connect, wait_when_full=True) as bus,
                 Heartbeats(bus, "ingest", worker_name("ingest", self._camera.name), self._load),
+                Previews(bus, self._camera) as previews,
             ):
-                problem = self._play_sessions(bus)
+                problem = self._play_sessions(bus, previews)
         except StaleSessionError as error:
             return self._superseded(error)
         except GhostposeError as error:
@@ -118,12 +121,12 @@ class CameraLoop:
             )
         return replace(self._report(problem), superseded=True)
 
-    def _play_sessions(self, bus: Bus) -> str | None:
+    def _play_sessions(self, bus: Bus, previews: Previews) -> str | None:
         """Play until a session comes to its end; return what the source has to say about it."""
         while True:
             source = self._open_source()
             try:
-                self._play(bus, source)
+                self._play(bus, source, previews)
             except SessionLostError as error:
                 _log.warning(
                     "camera %s: begins a new session, since the server lost its memory (%s)",
@@ -143,7 +146,7 @@ class CameraLoop:
             raise
         return source
 
-    def _play(self, bus: Bus, source: Source) -> None:
+    def _play(self, bus: Bus, source: Source, previews: Previews) -> None:
         try:
             publisher = self._patience.call(lambda: self._open_session(bus), wait_when_full=True)
         except GhostposeError:
@@ -164,10 +167,12 @@ class CameraLoop:
             self._counters,
             self._patience,
             now_s=lambda: clock.now_ms() / 1000,
+            previews=previews,
         ).play()
 
     def _open_session(self, bus: Bus) -> FramePublisher:
         name = self._camera.name
+        check_server(bus, self._camera)
         bus.register_camera(name, policy=self._camera.policy, credit=self._camera.credit)
         publisher = FramePublisher(bus, name)
         publisher.open_session()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingest.backoff import Patience
     from ingest.counters import Counters
     from ingest.prepare import Plan
+    from ingest.previews import Previews
     from ingest.reader import ReadFrame
     from ingest.sources import Source
 
@@ -39,7 +40,8 @@ _log = logging.getLogger("ingest.Session")
 class Session:
     """Publishes what one opened source gives, through one publisher with an open session.
 
-    `now_s` is the wall clock in Unix seconds that live frames are captured by.
+    `now_s` is the wall clock in Unix seconds that live frames are captured by; `previews` is
+    offered every frame that was published.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Session:
         counters: Counters,
         patience: Patience,
         now_s: Callable[[], float] = time.time,
+        previews: Previews | None = None,
     ) -> None:
+        self._previews = previews
         self._camera, self._publisher, self._counters = camera, publisher, counters
         self._patience, self._stop = patience, patience.stop
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
@@ -136,6 +140,7 @@ class Session:
             max_age_ms=self._camera.max_age_ms,
             decode_ms=frame.decode_ms + 1000.0 * (prepared - began),
             encode_ms=1000.0 * (time.perf_counter() - prepared),
+            keep_picture=self._camera.keeps_pictures,
         )
         return info, picture
 
@@ -158,6 +163,8 @@ class Session:
         if isinstance(answer, Full):
             return answer
         self._counters.count_published()
+        if self._previews is not None:
+            self._previews.offer(self._publisher.session, answer, info, picture)
         return None
 
     def _wait_for_credit(self, full: Full) -> bool:

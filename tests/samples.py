@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from ghostpose.codec.images import encode_picture
+from ghostpose.codec.preview import Preview
 from ghostpose.skeleton import NUM_KEYPOINTS, PAF_CHANNELS, PCM_CHANNELS
 from ghostpose.types import (
     EncodedPicture,
@@ -69,6 +71,24 @@ def pose(id_: FrameId, people: int = 1) -> PoseMessage:
         height=576,
         people=tuple(person(seed, f"{id_.camera}-{seed}") for seed in range(people)),
         timings_ms=Timings(1, 2, 3, 4, 5, 6, 7),
+    )
+
+
+def preview(camera: str = "lobby", seq: int = 41) -> Preview:
+    """Return a preview of one colour, 32 x 24 pixels."""
+    return Preview(
+        camera=camera,
+        session=1_700_000_000_000,
+        seq=seq,
+        captured_at=1.7e9,
+        media_time=4.125,
+        source_width=768,
+        source_height=576,
+        placement=Placement(24.0, 24.0, 1.0, 2.0),
+        privacy="blur_faces",
+        width=32,
+        height=24,
+        jpeg=encode_picture(np.full((24, 32, 3), 80, np.uint8)).data,
     )
 
 

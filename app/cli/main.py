@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from app.arguments import hide_passwords_of_arguments
-from app.launch import die_with_parent
+from app.launch import die_with_parent, forbid_core_dumps
 from ghostpose import __version__
 from ghostpose.errors import GhostposeError
 from ghostpose.logs import log_to_stderr
@@ -109,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
+    if not debug:
+        forbid_core_dumps()
     try:
         app(given, prog_name="ghostpose", obj=("--debug",) if debug else ())
     except GhostposeError as error:

@@ -151,6 +151,7 @@ class Bus:
             partition=self.keys.partition_of(camera),
             poses_key=self.keys.poses(camera),
             events_key=self.keys.events(camera),
+            preview_key=self.keys.preview(camera),
             policy=policy,
         )
         with translated(self.address):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ghostpose.bus.retention import DEAD_KEPT, DEAD_PAYLOAD_BYTES
+from ghostpose.bus.retention import DEAD_KEPT, DEAD_NAMES_BYTES, DEAD_PAYLOAD_BYTES
 from ghostpose.bus.steps import Step
 from ghostpose.codec.messages import encode_gap_header
 
@@ -30,10 +30,12 @@ def bury(
     frame_id: FrameId | None,
     reason: SkipReason,
     detail: str,
+    keep_payload: bool,
 ) -> bool:
     """Move an entry of `source` to the dead letters; False: it was gone already.
 
-    With a `frame_id`, a tombstone takes the frame's place in the order of commits.
+    With a `frame_id`, a tombstone takes the frame's place in the order of commits. Without
+    `keep_payload` the letter holds what names the entry, and no picture.
     """
     tombstone: tuple[Argument, ...] = ("", "", "", "", "")
     if frame_id is not None:
@@ -45,8 +47,10 @@ def bury(
             encode_gap_header(reason),
         )
     keys = (source, bus.keys.maps(partition), bus.keys.dead(partition))
-    kept = (reason, short_detail(detail), DEAD_PAYLOAD_BYTES, DEAD_KEPT)
-    return bool(bus.run(Step.BURY, keys, (group, entry_id, *kept, *tombstone)))
+    size = DEAD_PAYLOAD_BYTES if keep_payload else DEAD_NAMES_BYTES
+    kept = (reason, short_detail(detail), size, DEAD_KEPT)
+    arguments = (group, entry_id, *kept, *tombstone, int(keep_payload))
+    return bool(bus.run(Step.BURY, keys, arguments))
 
 
 def mend(bus: Bus, partition: int) -> int:

@@ -133,6 +133,8 @@ class EmbeddedServer:
             "dir": str((self._data_directory or private).absolute()),
             "logfile": str(private / "server.log"),
             "daemonize": "no",
+            # It would keep the beginning of each slow command, and pictures are in some.
+            "slowlog-max-len": "0",
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 

@@ -156,7 +156,15 @@ class FrameReader:
 
     def bury(self, delivery: FrameDelivery, reason: SkipReason, detail: str) -> bool:
         """Give a frame up: to the dead letters, a tombstone in its place. False: not first."""
-        return self._bury(delivery.stream, delivery.entry_id, delivery.message.id, reason, detail)
+        message = delivery.message
+        return self._bury(
+            delivery.stream,
+            delivery.entry_id,
+            message.id,
+            reason,
+            detail,
+            keep_picture=message.info.keep_picture,
+        )
 
     def server_time_ms(self) -> int:
         """Return the server's clock, Unix ms."""
@@ -227,7 +235,8 @@ class FrameReader:
             self._check_partition(stream, frame_id)
         except DecodeError:
             frame_id = None
-        if self._bury(stream, entry.id, frame_id, "decode", str(error)):
+        # Whether its picture may be kept is not known, so it is not.
+        if self._bury(stream, entry.id, frame_id, "decode", str(error), keep_picture=False):
             self._buried += 1
             _log.warning("entry %s of %s is buried: %s", entry.id, stream, error)
             if frame_id is None:
@@ -247,6 +256,8 @@ class FrameReader:
         frame_id: FrameId | None,
         reason: SkipReason,
         detail: str,
+        *,
+        keep_picture: bool,
     ) -> bool:
         return bury(
             self._bus,
@@ -257,6 +268,7 @@ class FrameReader:
             frame_id=frame_id,
             reason=reason,
             detail=detail,
+            keep_payload=keep_picture,
         )
 
 

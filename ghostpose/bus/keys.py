@@ -52,5 +52,9 @@ class Keys:
         """Stream: what happened to a camera besides poses."""
         return self._of(camera, "events")
 
+    def preview(self, camera: str) -> str:
+        """String, short life: the last small picture with its seq."""
+        return self._of(camera, "preview")
+
     def _of(self, camera: str, kind: str) -> str:
         return f"{{gp:{self.partition_of(camera)}}}:{kind}:{camera}"

@@ -209,6 +209,7 @@ class MapsReader:
                     frame_id=None,
                     reason="decode",
                     detail=str(error),
+                    keep_payload=True,
                 )
                 mend(self._bus, partition)
             else:

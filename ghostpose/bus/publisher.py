@@ -13,6 +13,7 @@ from ghostpose.codec.messages import encode_end_header, encode_frame_header
 from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusError, InvalidValueError, SessionLostError, StaleSessionError
 from ghostpose.server import MAX_BLOCK_S, translated
+from ghostpose.topics import WANTED_SUFFIX
 from ghostpose.types import EventMessage, check_camera_name
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The frame is on the bus. `at_ms` is the server's clock."""
+    """The frame is on the bus. `at_ms` is the server's clock.
+
+    `preview_wanted`: somebody looks at this camera, see `ghostpose.bus.previews`.
+    """
 
     seq: int
     ticket: int
     at_ms: int
+    preview_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class FramePublisher:
             keys.frames(partition),
             self._poses_key,
             self._events_key,
+            keys.preview(camera) + WANTED_SUFFIX,
         )
         self._maps_key = keys.maps(partition)
 
@@ -104,7 +110,7 @@ class FramePublisher:
         )
         if reply[0] == b"published":
             self._next_seq = seq + 1
-            return Published(seq, int(reply[1]), id_ms(reply[2].decode()))
+            return Published(seq, int(reply[1]), id_ms(reply[2].decode()), reply[3] == 1)
         if reply[0] == b"full":
             return Full(reply[1].decode(), reply[2].decode())
         raise self._refused(reply)

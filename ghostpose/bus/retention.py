@@ -32,6 +32,9 @@ DEAD_KEPT: Final = 100
 DEAD_PAYLOAD_BYTES: Final = 64 * 2**10
 """Bytes kept of a dead letter: with all partitions full of them (16), some 100 MB."""
 
+DEAD_NAMES_BYTES: Final = 1024
+"""Bytes kept of a dead letter without a picture: its ids and its header."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

@@ -6,11 +6,12 @@ import logging
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ghostpose.client.records import Cursor, EventRecord, PoseRecord, Record
 from ghostpose.codec.entries import StreamEntry, from_read
 from ghostpose.codec.poses import decode_event, decode_pose
+from ghostpose.codec.preview import decode_preview
 from ghostpose.codec.registry import CameraEntry, decode_cameras
 from ghostpose.errors import DecodeError
 from ghostpose.redaction import without_password
@@ -21,12 +22,17 @@ from ghostpose.server import (
     is_cluster,
     translated,
 )
-from ghostpose.topics import CAMERAS_KEY
+from ghostpose.topics import CAMERAS_KEY, WANTED_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import redis
+
+    from ghostpose.codec.preview import Preview
+
+WANTED_S: Final = 5.0
+"""For so long after a reading of a preview ingest goes on making them."""
 
 _log = logging.getLogger(f"{__name__}.Streams")
 
@@ -89,6 +95,21 @@ class Streams:
         with translated(self._address):
             rows = self._client.hgetall(CAMERAS_KEY)
         return decode_cameras(rows)
+
+    def camera(self, name: str) -> CameraEntry | None:
+        """Return one camera's row, None if there is no such camera."""
+        with translated(self._address):
+            row = self._client.hget(CAMERAS_KEY, name)
+        return None if row is None else decode_cameras({name.encode(): row}).get(name)
+
+    def preview(self, entry: CameraEntry) -> Preview | None:
+        """Return a camera's preview, and say for `WANTED_S` that it is wanted."""
+        steps = self._client.pipeline(transaction=False)
+        steps.set(entry.preview_key + WANTED_SUFFIX, "1", px=round(WANTED_S * 1000))
+        steps.get(entry.preview_key)
+        with translated(self._address):
+            _, value = steps.execute()
+        return None if value is None else decode_preview(value)
 
     def last_ids(self, entry: CameraEntry) -> Cursor:
         """Return where a camera's streams end now."""

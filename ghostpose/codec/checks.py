@@ -99,6 +99,20 @@ class Fields:
             raise self.fail(f"{name} is {_show(value)}, wanted one of {', '.join(choices)}")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Return true or false."""
+        value = self.any(name)
+        if not isinstance(value, bool):
+            raise self.fail(f"{name} is {_show(value)}, wanted true or false")
+        return value
+
+    def binary(self, name: str, at_most: int) -> bytes:
+        """Return 1 to `at_most` bytes."""
+        value = self.any(name)
+        if not isinstance(value, bytes) or not 1 <= len(value) <= at_most:
+            raise self.fail(f"{name} is {_show(value)}, wanted 1 to {at_most} bytes")
+        return value
+
     def inner(self, name: str) -> Fields:
         """Return named fields within this message."""
         return Fields(f"{self._owner}: {name}", self.any(name), self._raw)

@@ -67,7 +67,7 @@ def decode_id(entry: Entry) -> FrameId:
 
 def encode_frame_header(info: FrameInfo, picture: EncodedPicture) -> bytes:
     """Encode field `h` of a frames entry; its payload is `picture.data`."""
-    return _pack(
+    return pack_fields(
         _info_values(info) | {"codec": picture.codec, "picture": [picture.width, picture.height]}
     )
 
@@ -79,7 +79,7 @@ def decode_frame(entry: Entry, published_ms: int) -> FrameMessage:
         DecodeError: it is no frame.
     """
     frame_id = decode_id(entry)
-    header = _unpack(f"frame {frame_id}", _field(entry, b"h"))
+    header = unpack_fields(f"frame {frame_id}", _field(entry, b"h"))
     width, height = _picture_size(header)
     codec = cast("PictureCodec", header.choice("codec", get_args(PictureCodec)))
     data = _field(entry, b"p")
@@ -98,7 +98,7 @@ def encode_maps_header(
     frame: FrameMessage, *, published_ms: int, wait_ms: float, inference_ms: float
 ) -> bytes:
     """Encode field `h` of a maps entry of kind `maps`; its payload is `encode_maps`'s."""
-    return _pack(
+    return pack_fields(
         _info_values(frame.info)
         | {
             "picture": [frame.picture.width, frame.picture.height],
@@ -111,12 +111,12 @@ def encode_maps_header(
 
 def encode_gap_header(reason: SkipReason) -> bytes:
     """Encode field `h` of a maps entry of kind `gap`."""
-    return _pack({"reason": reason})
+    return pack_fields({"reason": reason})
 
 
 def encode_end_header(frames_read: int, skipped: Mapping[str, int], clock_repairs: int) -> bytes:
     """Encode field `h` of a maps entry of kind `end`."""
-    return _pack(
+    return pack_fields(
         {"frames_read": frames_read, "skipped": dict(skipped), "clock_repairs": clock_repairs}
     )
 
@@ -129,7 +129,7 @@ def decode_maps_entry(entry: Entry, done_ms: int) -> MapsMessage | GapMessage | 
     """
     frame_id = decode_id(entry)
     kind = _field(entry, b"k")
-    header = _unpack(f"maps entry {frame_id}", _field(entry, b"h"))
+    header = unpack_fields(f"maps entry {frame_id}", _field(entry, b"h"))
     if kind == b"maps":
         return _maps_message(frame_id, header, _field(entry, b"p"), done_ms)
     if kind == b"gap":
@@ -181,6 +181,7 @@ def _info_values(info: FrameInfo) -> dict[str, object]:
         "max_age_ms": info.max_age_ms,
         "decode_ms": info.decode_ms,
         "encode_ms": info.encode_ms,
+        "keep": info.keep_picture,
     }
 
 
@@ -195,6 +196,7 @@ def _info(header: Fields) -> FrameInfo:
         max_age_ms=header.duration_ms("max_age_ms"),
         decode_ms=header.duration_ms("decode_ms"),
         encode_ms=header.duration_ms("encode_ms"),
+        keep_picture=header.flag("keep"),
     )
 
 
@@ -203,14 +205,20 @@ def _picture_size(header: Fields) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _pack(values: dict[str, object]) -> bytes:
+def pack_fields(values: dict[str, object]) -> bytes:
+    """Encode named fields as msgpack, with the protocol's version among them."""
     packed: bytes = msgpack.packb({"v": [PROTOCOL_MAJOR, PROTOCOL_MINOR]} | values)
     return packed
 
 
-def _unpack(owner: str, raw: bytes) -> Fields:
-    if len(raw) > MAX_HEADER_BYTES:
-        raise DecodeError(f"{owner}: header of {len(raw)} bytes, at most {MAX_HEADER_BYTES}", raw)
+def unpack_fields(owner: str, raw: bytes, at_most: int = MAX_HEADER_BYTES) -> Fields:
+    """Decode named fields of at most `at_most` bytes; `owner` names them in errors.
+
+    Raises:
+        DecodeError: they are none, or of another major version of the protocol.
+    """
+    if len(raw) > at_most:
+        raise DecodeError(f"{owner}: header of {len(raw)} bytes, at most {at_most}", raw)
     try:
         values = msgpack.unpackb(raw, strict_map_key=True, max_ext_len=0)
     except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as cause:

@@ -23,11 +23,12 @@ _log = logging.getLogger(f"{__name__}.cameras")
 
 @dataclass(frozen=True, slots=True)
 class CameraEntry:
-    """What `ghostpose:cameras` says of a camera: where its streams are."""
+    """What `ghostpose:cameras` says of a camera: where its streams and its preview are."""
 
     partition: int
     poses_key: str
     events_key: str
+    preview_key: str
     policy: Policy
 
 
@@ -51,6 +52,7 @@ def encode_camera(entry: CameraEntry) -> bytes:
             "partition": entry.partition,
             "poses": entry.poses_key,
             "events": entry.events_key,
+            "preview": entry.preview_key,
             "policy": entry.policy,
         }
     ).encode()
@@ -67,6 +69,7 @@ def decode_camera(data: bytes) -> CameraEntry:
         partition=row.integer("partition", 0, _MAX_PARTITIONS),
         poses_key=row.text("poses"),
         events_key=row.text("events"),
+        preview_key=row.text("preview"),
         policy=cast("Policy", row.choice("policy", get_args(Policy))),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -90,3 +91,27 @@ def test_a_camera_without_poses_has_no_video(tmp_path: Path) -> None:
     (tmp_path / "poses.jsonl").write_bytes(b"")
     annotate_all([CameraConfig(name="cut", source=str(CLIP))], tmp_path)
     assert list(tmp_path.glob("*.mp4")) == []
+
+
+@pytest.mark.parametrize("privacy", ["blur_faces", "blur_bodies"])
+def test_who_was_found_is_hidden_in_the_drawn_picture(privacy: str) -> None:
+    camera = CameraConfig.model_validate({"name": "cut", "source": str(CLIP), "privacy": privacy})
+    expected = first_pictures(camera, 1)[0]
+    (frame,) = drawn_frames(camera, [message(0, 0.0)])
+    assert not np.array_equal(frame.image_hw3[160:190, 90:130], expected[160:190, 90:130])
+    np.testing.assert_array_equal(frame.image_hw3[400:], expected[400:])
+
+
+def test_somebody_missed_in_one_picture_is_hidden_there_as_in_the_next() -> None:
+    camera = CameraConfig(name="cut", source=str(CLIP), privacy="blur_bodies")
+    expected = first_pictures(camera, 1)[0]
+    nobody = replace(message(0, 0.0), people=())
+    first, _ = drawn_frames(camera, [nobody, message(1, 0.1)])
+    assert not np.array_equal(first.image_hw3[190:210, 90:130], expected[190:210, 90:130])
+
+
+def test_skeletons_are_drawn_on_black() -> None:
+    camera = CameraConfig(name="cut", source=str(CLIP), privacy="skeleton")
+    (frame,) = drawn_frames(camera, [message(0, 0.0)])
+    assert frame.image_hw3[190:210, 90:130].any()
+    assert not frame.image_hw3[300:].any()

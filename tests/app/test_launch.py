@@ -204,3 +204,17 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_a_crash_leaves_no_memory_on_disk() -> None:
+    """One byte: none would still hand the memory to a program that collects dumps."""
+    program = (
+        "import subprocess, sys\n"
+        "from app.cli.main import main\n"
+        "try:\n"
+        "    main(['--version'])\n"
+        "except SystemExit:\n"
+        "    subprocess.run(['sh', '-c', 'grep core /proc/self/limits'], check=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("size")[1].split()[0] in ("0", "1"), done.stdout

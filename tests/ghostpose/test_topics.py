@@ -31,7 +31,7 @@ def test_every_stream_has_a_row() -> None:
 def test_all_keys_of_a_camera_are_in_one_hash_slot() -> None:
     tag = f"{{gp:{PARTITION}}}:"
     of_partition = (KEYS.frames, KEYS.maps, KEYS.dead, KEYS.lease)
-    of_camera = (KEYS.camera, KEYS.state, KEYS.poses, KEYS.events)
+    of_camera = (KEYS.camera, KEYS.state, KEYS.poses, KEYS.events, KEYS.preview)
     assert all(key(PARTITION).startswith(tag) for key in of_partition)
     assert all(key(CAMERA).startswith(tag) for key in of_camera)
 

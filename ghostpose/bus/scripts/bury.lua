@@ -15,6 +15,7 @@
 -- ARGV[9]  seq
 -- ARGV[10] ticket
 -- ARGV[11] header of the tombstone
+-- ARGV[12] 0: leave the payload out, field p
 -- Reply: 1 | 0: the entry is gone, another was first
 
 -- Fields kept of an entry: ours have at most 7.
@@ -26,7 +27,8 @@ if not entry then
 end
 local letter, left = {'why', ARGV[3], 'detail', ARGV[4], 'from', KEYS[1]}, tonumber(ARGV[5])
 for f = 1, math.min(#entry[2], 2 * LETTER_FIELDS) do
-  letter[#letter + 1] = string.sub(entry[2][f], 1, left)
+  local is_payload = f % 2 == 0 and entry[2][f - 1] == 'p'
+  letter[#letter + 1] = is_payload and ARGV[12] == '0' and '' or string.sub(entry[2][f], 1, left)
   left = left - #letter[#letter]
 end
 redis.call('XDEL', KEYS[1], ARGV[2])

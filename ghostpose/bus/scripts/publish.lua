@@ -7,13 +7,14 @@
 -- KEYS[2]  frames  stream  of the partition; gets the frame
 -- KEYS[3]  poses   stream  of the camera; its last id is read
 -- KEYS[4]  events  stream  of the camera; its last id is read
+-- KEYS[5]  wanted  string  exists while somebody wants previews of the camera
 -- ARGV[1]  camera
 -- ARGV[2]  session
 -- ARGV[3]  seq that the publisher expects this frame to get: if the frame before was it, the answer
 --          of the first time is given again, so that sending twice appends once
 -- ARGV[4]  header
 -- ARGV[5]  picture
--- Reply: {"published", ticket, entry id}
+-- Reply: {"published", ticket, entry id, 1 if a preview is wanted}
 --      | {"full", last poses id, last events id}: nothing happened, wait for more than these
 --      | {"stale", newest session} | {"ended"} | {"sequence", seq that comes next}
 --      | {"lost"}: the server doesn't know this session (any more), or only its beginning: it
@@ -38,7 +39,7 @@ if cam[6] == cam[1] then
 end
 local seq, ticket, expected = tonumber(cam[2]), tonumber(cam[3]), tonumber(ARGV[3])
 if expected == seq - 1 then
-  return {'published', string.format('%.0f', ticket - 1), cam[8]}
+  return {'published', string.format('%.0f', ticket - 1), cam[8], redis.call('EXISTS', KEYS[5])}
 end
 if expected > seq then
   return {'lost'}
@@ -56,4 +57,4 @@ local id = redis.call('XADD', KEYS[2], '*', 'c', ARGV[1], 's', ARGV[2], 'q', ARG
 redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', seq + 1),
   'next', string.format('%.0f', ticket + 1), 'last_id', id,
   'published', string.format('%.0f', tonumber(cam[7] or 0) + 1))
-return {'published', cam[3], id}
+return {'published', cam[3], id, redis.call('EXISTS', KEYS[5])}

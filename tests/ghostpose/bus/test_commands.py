@@ -38,7 +38,7 @@ def test_a_frame_takes_five_round_trips_and_few_commands(bus) -> None:
     assert stats["evalsha"] == 5 * FRAMES, "publish, take, finish, take maps, commit"
     assert "eval" not in stats
     within = sum(stats.values()) - stats["evalsha"]
-    assert within <= (23 + bus.partitions) * FRAMES, stats
+    assert within <= (24 + bus.partitions) * FRAMES, stats
 
 
 def test_old_poses_are_trimmed_by_number(bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,7 @@ def test_a_registered_camera_is_found_with_its_streams(bus) -> None:
             partition,
             f"{{gp:{partition}}}:poses:lobby",
             f"{{gp:{partition}}}:events:lobby",
+            f"{{gp:{partition}}}:preview:lobby",
             "latest",
         )
     }

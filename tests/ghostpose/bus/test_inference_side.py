@@ -245,7 +245,7 @@ def test_the_dead_letters_of_a_partition_are_bounded_whatever_is_buried(pipeline
     client.xadd(stream, {str(number): "of too many fields" for number in range(9000)})
     assert not pipeline.frames.take(200, 0)
     assert (pipeline.frames.buried, client.xlen(stream)) == (111, 0)
-    assert client.xlen(keys.dead(pipeline.partition)) == 100
+    assert 100 <= client.xlen(keys.dead(pipeline.partition)) < 110, "about: whole nodes are trimmed"
     assert client.memory_usage(keys.dead(pipeline.partition), samples=0) < 10_000_000
 
 

@@ -19,7 +19,9 @@ from ghostpose.codec.registry import (
 )
 from ghostpose.errors import DecodeError
 
-CAMERA = CameraEntry(3, "{gp:3}:poses:lobby", "{gp:3}:events:lobby", "latest")
+CAMERA = CameraEntry(
+    3, "{gp:3}:poses:lobby", "{gp:3}:events:lobby", "{gp:3}:preview:lobby", "latest"
+)
 BEAT = Heartbeat("host-1", "infer", "0.1.0", "host", 17, {"fps": 9.5}, 1.7e9)
 
 
@@ -33,6 +35,7 @@ def test_a_camera_row_names_the_streams_for_readers_in_any_language() -> None:
         "partition": 3,
         "poses": "{gp:3}:poses:lobby",
         "events": "{gp:3}:events:lobby",
+        "preview": "{gp:3}:preview:lobby",
         "policy": "latest",
     }
 
