@@ -116,7 +116,8 @@ class Lane:
         begun_s = time.perf_counter()
         people = self._people_of(message)
         grouped_s = time.perf_counter()
-        people = self._tracker.update(people, message.info.media_time)
+        size = message.info.width, message.info.height
+        people = self._tracker.update(people, message.info.media_time, size)
         tracked_s = time.perf_counter()
         info = message.info
         grouping_ms, tracking_ms = 1000 * (grouped_s - begun_s), 1000 * (tracked_s - grouped_s)

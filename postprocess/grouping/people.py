@@ -13,6 +13,7 @@ import numpy as np
 from ghostpose.errors import InvalidValueError
 from ghostpose.skeleton import NUM_KEYPOINTS, NUM_LIMBS, STRIDE
 from ghostpose.types import MAX_PEOPLE, Person
+from postprocess.grouping.body import body_boxes, body_heights_px
 from postprocess.grouping.kernel import kernel
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def to_people(
 
     Key points up to one map cell outside the picture are moved to its edge: a cell that straddles
     the edge is as exact as maps are. Those further out lie in padding and are dropped, and then
-    people with fewer than `min_keypoints` left. A box is the smallest around the key points.
+    people with fewer than `min_keypoints` left. A box is that of the whole body (see `body_boxes`),
+    cut off at the picture's edges.
     """
     xy_pk2 = placement.to_source(grouped.keypoints_pk3[..., :2])
     slack_2 = np.array([placement.scale_x, placement.scale_y], np.float32) * STRIDE
@@ -136,20 +138,13 @@ def to_people(
     keypoints_pk3[..., 2] = grouped.keypoints_pk3[..., 2]
     keypoints_pk3[~known_pk] = 0
     kept_p = known_pk.sum(axis=1) >= max(min_keypoints, 1)
-    boxes = _boxes(keypoints_pk3[kept_p], known_pk[kept_p])
-    scores = grouped.score_p[kept_p].tolist()
+    keypoints_pk3 = keypoints_pk3[kept_p]
+    box_p4 = np.clip(
+        body_boxes(keypoints_pk3, body_heights_px(keypoints_pk3)), 0, np.tile(limit_2, 2)
+    )
     return tuple(
         Person(score, (left, top, right - left, bottom - top), keypoints_k3)
         for score, (left, top, right, bottom), keypoints_k3 in zip(
-            scores, boxes, keypoints_pk3[kept_p], strict=True
+            grouped.score_p[kept_p].tolist(), box_p4.tolist(), keypoints_pk3, strict=True
         )
     )
-
-
-def _boxes(keypoints_pk3: FloatArray, known_pk: NDArray[np.bool_]) -> list[list[float]]:
-    """Return left, top, right, bottom of each person's key points."""
-    known_pk1 = known_pk[..., None]
-    low_p2 = np.where(known_pk1, keypoints_pk3[..., :2], np.inf).min(axis=1, initial=np.inf)
-    high_p2 = np.where(known_pk1, keypoints_pk3[..., :2], -np.inf).max(axis=1, initial=-np.inf)
-    boxes: list[list[float]] = np.concatenate([low_p2, high_p2], axis=1).tolist()
-    return boxes

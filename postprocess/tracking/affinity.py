@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ghostpose.skeleton import OKS_SIGMAS
-from postprocess.tracking.body import body_boxes
+from postprocess.grouping.body import body_boxes
 
 if TYPE_CHECKING:
     from postprocess.tracking.options import TrackerOptions

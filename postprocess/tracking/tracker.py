@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ghostpose.types import check_camera_name
+from postprocess.grouping.body import body_boxes
 from postprocess.tracking.affinity import affinities
-from postprocess.tracking.body import extents
 from postprocess.tracking.matching import match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.options import TrackerOptions
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ghostpose.types import Person
-    from postprocess.tracking.body import Bools
     from postprocess.tracking.tracks import Floats, Indices
 
 MIN_STEP_S: Final = 1e-3
@@ -72,12 +71,17 @@ class Tracker:
         """Forget all people (their media time is over) unless `session` is the current one."""
         self._state = self._state.in_session(session)
 
-    def update(self, people: Sequence[Person], media_time: float) -> tuple[Person, ...]:
+    def update(
+        self, people: Sequence[Person], media_time: float, size: tuple[int, int] | None = None
+    ) -> tuple[Person, ...]:
         """Return the people of the frame at `media_time` (seconds, growing), tracked and smoothed.
 
-        Same order as given; weak newcomers are left out until they are seen again.
+        Same order as given; weak newcomers are left out until they are seen again. Boxes are those
+        of whole bodies, cut off at the edges of a picture of `size` (width, height) if it is given.
         """
-        self._state, tracked = step(self._state, people, media_time, self._camera, self._options)
+        self._state, tracked = step(
+            self._state, people, media_time, self._camera, self._options, size
+        )
         return tracked
 
     def state(self) -> bytes:
@@ -91,6 +95,7 @@ def step(
     media_time: float,
     camera: str,
     options: TrackerOptions,
+    size: tuple[int, int] | None = None,
 ) -> tuple[TrackerState, tuple[Person, ...]]:
     """Return the state after one frame and its people with ids: the tracker as a function."""
     # Move every track that may still come back on to this frame's time; measure who is here now.
@@ -112,7 +117,9 @@ def step(
     # Unmatched tracks stay; those still tentative for a moment only.
     lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, options)
     after = matched.followed_by(born).followed_by(lost).first(MAX_TRACKS)
-    reported = _report(people, matched.followed_by(born), np.concatenate([person, others]), camera)
+    reported = _report(
+        people, matched.followed_by(born), np.concatenate([person, others]), camera, size
+    )
     return replace(state, media_time=media_time, next_number=next_number, tracks=after), reported
 
 
@@ -200,7 +207,11 @@ def _worth_keeping(lost: Tracks, media_time: float, options: TrackerOptions) -> 
 
 
 def _report(
-    people: Sequence[Person], tracks: Tracks, person: Indices, camera: str
+    people: Sequence[Person],
+    tracks: Tracks,
+    person: Indices,
+    camera: str,
+    size: tuple[int, int] | None,
 ) -> tuple[Person, ...]:
     """Row i of `tracks` is person `person[i]`; return those with a number, in their own order."""
     row = np.argsort(person, kind="stable")
@@ -208,27 +219,21 @@ def _report(
     if not len(row):
         return ()
     found = [people[index] for index in person[row]]
-    before_pk3 = np.stack([one.keypoints_k3 for one in found])
-    seen_pk = before_pk3[..., 2] > 0
-    after_pk3 = before_pk3.copy()
-    after_pk3[..., :2] = np.where(seen_pk[..., None], tracks.xy_nk2[row], before_pk3[..., :2])
-    box_p4 = _moved_boxes(found, before_pk3, after_pk3, seen_pk)
+    keypoints_pk3 = np.stack([one.keypoints_k3 for one in found])
+    seen_pk1 = keypoints_pk3[..., 2:] > 0
+    keypoints_pk3[..., :2] = np.where(seen_pk1, tracks.xy_nk2[row], keypoints_pk3[..., :2])
+    # A track's height trembles less than a sighting's.
+    box_p4 = body_boxes(keypoints_pk3, tracks.height_n[row])
+    if size is not None:
+        box_p4 = np.clip(box_p4, 0, np.array([*size, *size], np.float32) - 1)
     return tuple(
-        replace(one, track=f"{camera}-{number}", box=(x, y, w, h), keypoints_k3=keypoints_k3)
-        for one, number, (x, y, w, h), keypoints_k3 in zip(
-            found, tracks.number_n[row].tolist(), box_p4, after_pk3, strict=True
+        replace(
+            one,
+            track=f"{camera}-{number}",
+            box=(left, top, right - left, bottom - top),
+            keypoints_k3=keypoints_k3,
+        )
+        for one, number, (left, top, right, bottom), keypoints_k3 in zip(
+            found, tracks.number_n[row].tolist(), box_p4.tolist(), keypoints_pk3, strict=True
         )
     )
-
-
-def _moved_boxes(
-    people: Sequence[Person], before_pk3: Floats, after_pk3: Floats, seen_pk: Bools
-) -> list[list[float]]:
-    """Return each person's box, its edges moved as much as the outermost key points were."""
-    low_before_p2, high_before_p2 = extents(before_pk3[..., :2], seen_pk)
-    low_after_p2, high_after_p2 = extents(after_pk3[..., :2], seen_pk)
-    box_p4 = np.array([one.box for one in people], np.float64)
-    low_p2 = box_p4[:, :2] + (low_after_p2 - low_before_p2)
-    high_p2 = box_p4[:, :2] + box_p4[:, 2:] + (high_after_p2 - high_before_p2)
-    moved: list[list[float]] = np.hstack([low_p2, np.maximum(high_p2 - low_p2, 0)]).tolist()
-    return moved

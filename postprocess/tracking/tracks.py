@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ghostpose.skeleton import NUM_KEYPOINTS
-from postprocess.tracking.body import body_boxes, body_heights_px
+from postprocess.grouping.body import body_boxes, body_heights_px
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

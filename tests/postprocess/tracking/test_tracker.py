@@ -183,15 +183,25 @@ def test_missing_key_points_stay_missing_and_scores_stay_as_given():
     assert found.score == given.score
 
 
-def test_the_box_moves_with_the_smoothed_key_points():
-    tracker = Tracker("yard")
-    rng = np.random.default_rng(0)
-    for k in range(10):
+def test_the_box_holds_the_whole_body_and_trembles_less_than_the_key_points():
+    tracker, rng, heights = Tracker("yard"), np.random.default_rng(0), []
+    for k in range(30):
         points = Walker(line(100, 0)).keypoints(0.0)
-        points[:, :2] += rng.normal(0, 3, (18, 2))
+        points[:, :2] += rng.normal(0, 2, (18, 2))
         (found,) = tracker.update([person(points)], k / 10)
-    low, high = found.keypoints_k3[:, :2].min(0), found.keypoints_k3[:, :2].max(0)
-    assert found.box == pytest.approx((*low, *(high - low)), abs=1e-3)
+        left, top, width, height = found.box
+        low, high = found.keypoints_k3[:, :2].min(0), found.keypoints_k3[:, :2].max(0)
+        assert left < low[0] < high[0] < left + width
+        assert top < low[1] < high[1] < top + height
+        heights.append(height)
+    assert np.std(heights[10:]) < 1.5
+
+
+def test_boxes_end_at_the_edges_of_the_picture():
+    left, top, width, height = Tracker("yard").update([standing(5)], 0.0, (640, 210))[0].box
+    assert (left, top + height) == (0, 209)
+    assert width < 60
+    assert 90 < top < 105
 
 
 @pytest.mark.parametrize(

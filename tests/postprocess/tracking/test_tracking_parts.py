@@ -1,14 +1,11 @@
-"""The tracker's parts: body measures, motion, smoothing, matching."""
+"""The tracker's parts: motion, smoothing, matching."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from walkers import Scene, Walker, line
 
-from ghostpose.skeleton import KEYPOINTS
 from postprocess.tracking import Tracker, TrackerOptions
-from postprocess.tracking.body import body_boxes, body_heights_px
 from postprocess.tracking.matching import match, match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.tracks import NEVER, Tracks
@@ -28,35 +25,6 @@ def one_track(velocity=(50.0, 0.0)) -> Tracks:
         covariance_n3=np.array([[0.001, 0.0, 0.1]], np.float32),
         height_n=np.array([120.0], np.float32),
     )
-
-
-@pytest.mark.parametrize(
-    "gone",
-    [
-        (),
-        ("ankle", "knee"),
-        ("nose", "eye", "ear"),
-        ("ankle", "knee", "hip"),
-        ("wrist", "elbow", "shoulder", "nose", "eye", "ear"),
-    ],
-    ids=lambda gone: f"without {gone}",
-)
-def test_height_and_body_box_hold_when_parts_are_missing(gone):
-    points = Walker(line(100, 0)).keypoints(0.2)
-    points[[name.rsplit("_", 1)[-1] in gone for name in KEYPOINTS]] = 0
-    height = body_heights_px(points[None])
-    assert height[0] == pytest.approx(120, rel=0.2)
-    left, top, right, bottom = body_boxes(points[None], height)[0]
-    assert top == pytest.approx(100, abs=16)
-    assert bottom == pytest.approx(220, abs=16)
-    assert left < 100 < right
-
-
-def test_nobody_has_no_size_but_divides_nothing_by_zero():
-    nobody = np.zeros((1, 18, 3), np.float32)
-    height = body_heights_px(nobody)
-    assert height[0] > 0
-    assert (body_boxes(nobody, height) == 0).all()
 
 
 def test_three_short_steps_predict_what_one_long_step_predicts():
