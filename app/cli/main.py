@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
     "evaluate": "app.cli.evaluate",
+    "evaluate-tracking": "app.cli.evaluate_tracking",
     "export-model": "app.cli.export_model",
 }
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
