@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from app.cli.cameras import edit, files, look
+from app.cli.cameras import edit, files, look, test, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,8 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
     "remove": (edit.remove, edit.EXAMPLES["remove"]),
     "list": (look.list_, look.EXAMPLES["list"]),
     "show": (look.show, look.EXAMPLES["show"]),
+    "test": (test.test, test.EXAMPLES["test"]),
+    "tune": (tune.tune, tune.EXAMPLES["tune"]),
     "import": (files.import_, files.EXAMPLES["import"]),
     "export": (files.export, files.EXAMPLES["export"]),
 }
