@@ -19,7 +19,7 @@ from ghostpose.codec.poses import decode_pose
 from ghostpose.drawing import contact_sheet, draw_people
 from ghostpose.masking import HOLD_S, RecentPeople, masked
 from ingest.clock import MediaClock
-from ingest.sources import Undecodable, open_source
+from ingest.sources import NoPicture, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,7 +121,7 @@ def _pictures(
     try:
         clock = MediaClock(source.info.nominal_interval_s)
         for picture in source.pictures():
-            if isinstance(picture, Undecodable):
+            if isinstance(picture, NoPicture):
                 continue
             time_s = round(clock.read(picture.media_time), TIME_DIGITS)
             if time_s in wanted:

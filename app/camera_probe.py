@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ghostpose.errors import SourceError
 from ingest.prepare import plan_for
-from ingest.sources import Undecodable, open_source
+from ingest.sources import NoPicture, open_source
 
 if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
@@ -65,7 +65,7 @@ def _read(camera: CameraConfig, source: Source, opened_ms: float, seconds: float
     first_media_s = last_media_s = None
     began_s = time.perf_counter()
     for item in source.pictures():
-        if isinstance(item, Undecodable):
+        if isinstance(item, NoPicture):
             damaged += 1
         else:
             count, last = count + 1, item

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ghostpose.codec.images import decode_picture, encode_picture
 from ghostpose.errors import SourceError
 from ingest.prepare import plan_for, prepare
-from ingest.sources import Undecodable, open_source
+from ingest.sources import NoPicture, open_source
 from postprocess.grouping import GroupingOptions, group, to_people
 from postprocess.grouping import warm_up as warm_up_grouping
 from workers.engines.padding import pad_to_stride, padded_side
@@ -108,7 +108,7 @@ def _spread(source: Source, seconds: float, frames: int) -> Iterator[Picture]:
     """Yield at most `frames` pictures, evenly spread over `seconds` of the source's time."""
     began_s, first_s, due_s = time.monotonic(), None, 0.0
     for item in source.pictures():
-        if isinstance(item, Undecodable):
+        if isinstance(item, NoPicture):
             continue
         clock_s = time.monotonic() - began_s
         at_s = clock_s if source.info.live or item.media_time is None else item.media_time

@@ -29,7 +29,7 @@ from av.video.reformatter import VideoReformatter
 from ghostpose.bus import EmbeddedServer
 from ghostpose.codec.images import decode_picture, encode_picture
 from ingest.prepare import fit_height, resize
-from ingest.sources.video_file import VideoPicture
+from ingest.sources.video_picture import VideoPicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

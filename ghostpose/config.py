@@ -56,6 +56,12 @@ class _Frozen(BaseModel):
 Precision = Literal["auto", "f32", "bf16", "f16"]
 """What the network computes with; the same names as the engines'."""
 
+Transport = Literal["tcp", "udp"]
+"""How an RTSP stream travels."""
+
+Decode = Literal["auto", "all", "keyframes"]
+"""Which pictures of a stream are decoded."""
+
 Region = tuple[
     Annotated[int, Field(ge=0)],
     Annotated[int, Field(ge=0)],
@@ -73,9 +79,8 @@ class CameraConfig(_Frozen):
     the source: the file's stem, `-2` and so on if that is taken."""
 
     source: str = Field(min_length=1, max_length=4096)
-    """A video file, a folder of pictures (`folder:PATH?fps=25`), an address, or a test pattern
-    (`pattern:people=3&frames=100`). An address's password is best written as `${env:NAME}` or
-    `${file:PATH}`."""
+    """A network or USB camera, a recording, or a test pattern: see Sources. An address's password
+    is best written as `${env:NAME}` or `${file:PATH}`."""
 
     paused: bool = False
     """Known, but not played until it is resumed."""
@@ -89,7 +94,8 @@ class CameraConfig(_Frozen):
     waits. What `ghostpose run` is given by name on its command line is `every`."""
 
     fps: float | None = Field(default=None, gt=0, le=1000)
-    """At most so many frames a second of media time; the others are skipped and counted."""
+    """At most so many frames a second of media time; the others are skipped and counted. How often
+    a snapshot is fetched, once a second if not given."""
 
     height: int = Field(default=DEFAULT_HEIGHT_PX, ge=64, le=4096)
     """The network's height in pixels, which pictures are resized to, aspect ratio kept. People far
@@ -119,6 +125,27 @@ class CameraConfig(_Frozen):
 
     max_age_ms: float = Field(default=0, ge=0)
     """Frames older than this are skipped before inference (policy `latest`); 0 = never."""
+
+    transport: Transport = "tcp"
+    """How RTSP streams travel: `tcp` loses nothing, `udp` loses what the network loses."""
+
+    decode: Decode = "auto"
+    """`all` pictures, or `keyframes` only, which costs a tenth; `auto`: keyframes only where these
+    give the `fps` wanted."""
+
+    hardware: str = Field(default="none", pattern=r"^[a-z0-9_]{1,32}$")
+    """`none`: streams are decoded in software; `cuda`, `vaapi` and so on, or `auto`, which is
+    whatever is there: on that device. Falls back to software, and says so once."""
+
+    tls_verify: bool = True
+    """Refuse `https://` cameras whose certificate this machine doesn't trust."""
+
+    silence_s: float = Field(default=10, ge=1, le=3600)
+    """Nothing of a live source for so long: it is opened again."""
+
+    frozen_s: float = Field(default=60, ge=0, le=86400)
+    """The same picture of a live source for so long is frozen: not passed on, and the source is
+    opened again; 0 = never."""
 
     start_s: float = Field(default=0, ge=0)
     """Where in a recording to begin, seconds of media time."""

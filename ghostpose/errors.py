@@ -35,6 +35,10 @@ class SourceError(UserError):
     """A camera or recording can't be opened or decoded; the text names it."""
 
 
+class CredentialsError(SourceError):
+    """A camera refuses the user and password it was given: asking often may lock it."""
+
+
 class SecretError(UserError):
     """A password that an address refers to can't be had; the text says whose and where."""
 

@@ -258,12 +258,15 @@ class MapsMessage:
     done_ms: int
 
 
-SkipReason = Literal["stale", "overwritten", "rate", "decode", "full", "poison", "shutdown"]
+SkipReason = Literal[
+    "stale", "overwritten", "rate", "decode", "full", "poison", "shutdown", "frozen", "blank"
+]
 """Why a frame has no pose message.
 
 `overwritten`: a newer frame took its place while there was no credit (`latest`); `rate`: above the
-camera's fps limit; `stale`: older than `max_age_ms`; `decode`: its bytes are no picture; `full`:
-Redis had no room; `poison`: given up after too many deliveries; `shutdown`: left when ingest ended.
+camera's fps limit; `stale`: older than `max_age_ms`, or it came seconds late; `decode`: its bytes
+are no picture; `full`: Redis had no room; `poison`: given up after too many deliveries; `shutdown`:
+left when ingest ended; `frozen`: the same picture again; `blank`: a live picture of one colour.
 """
 
 DEAD_REASONS: Final[frozenset[SkipReason]] = frozenset({"decode", "poison"})

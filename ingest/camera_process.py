@@ -7,20 +7,28 @@ closes). Ctrl-C reaches it too, since it shares the terminal, but is the supervi
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import cv2
 
 # Imported here so that the fork server has them before it forks: a camera then starts in a
 # fraction of the time, and shares the memory of the code.
+import ingest.sources.device
 import ingest.sources.image_folder
 import ingest.sources.replay
+import ingest.sources.snapshots
+import ingest.sources.stream
 import ingest.sources.test_pattern
 import ingest.sources.video_file  # noqa: F401
 from ghostpose.logs import log_to_stderr
+from ingest.dead_man import dead_man_switch
 from ingest.loop import run_camera
+
+STUCK: Final = 75
+"""Exit code of a process with a decoder in it that doesn't return."""
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -40,7 +48,11 @@ def main(
     # The supervisor starts it with SIGTERM held back, so that one that came until here counts too.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     threading.Thread(target=_stop_with_supervisor, args=(pipe, stop), daemon=True).start()
-    report = run_camera(camera, bus_url, stop, partitions)
+    with dead_man_switch():
+        report = run_camera(camera, bus_url, stop, partitions)
+    if report.stuck:
+        logging.getLogger("ingest.Camera").error("%s", report.problem)
+        os._exit(STUCK)  # the supervisor starts another; nothing in here can be waited for
     try:
         pipe.send(report)
     except OSError:

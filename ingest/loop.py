@@ -1,9 +1,14 @@
-"""One camera from its opening to its end: sessions, one after another if the server forgets."""
+"""One camera from its opening to its end: sessions, one after another.
+
+A live source that ends or breaks is opened again, for ever; a recording only if the server lost its
+memory of it.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus, FramePublisher
@@ -16,18 +21,24 @@ from ghostpose.errors import (
     StaleSessionError,
 )
 from ingest.backoff import Patience
-from ingest.counters import Counters
+from ingest.counters import Counters, Tally
+from ingest.lateness import ClockTrust
 from ingest.never import check_server
-from ingest.prepare import plan_for
+from ingest.opening import Opening, StuckError
 from ingest.previews import Previews
+from ingest.reopening import Reopening
 from ingest.report import CameraReport
 from ingest.session import Session
-from ingest.sources import open_source
+from ingest.sources import is_live
+from ingest.state_board import StateBoard, counts_of
+from ingest.stillness import Stillness
+from ingest.watchdog import TroubleError, Watchdog
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from ghostpose.codec.camera_state import CameraCounts, CameraStatus
     from ghostpose.config import CameraConfig
     from ingest.sources import Source
 
@@ -52,11 +63,17 @@ def run_camera(
     return CameraLoop(camera, bus_url, stop, partitions).run()
 
 
-class CameraLoop:
-    """Opens the source and a session, plays it, and begins anew if the server lost its memory.
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a camera's loop speaks to: the bus, who reads the camera's state, who looks at it."""
 
-    A recording then starts again from its beginning, in a new session.
-    """
+    bus: Bus
+    board: StateBoard
+    previews: Previews
+
+
+class CameraLoop:
+    """Opens the source and a session, plays it, and begins anew as long as there is a reason to."""
 
     def __init__(
         self,
@@ -69,29 +86,54 @@ class CameraLoop:
         self._partitions = partitions
         outage_s = None if camera.policy == "latest" else RECORDING_OUTAGE_S
         self._patience = Patience(camera.name, stop, outage_s)
-        self._counters = Counters()
+        self._reopens = camera.policy == "latest" and is_live(camera.source)
+        self._reopening = Reopening(camera.name, stop)
+        self._stillness, self._trust = Stillness(), ClockTrust(camera.name)
+        self._counters, self._before = Counters(), Tally()
         self._sessions = 0
 
     def run(self) -> CameraReport:
         """See `run_camera`."""
         try:
-            with (
-                self._patience.call(self._connect, wait_when_full=True) as bus,
-                Heartbeats(bus, "ingest", worker_name("ingest", self._camera.name), self._load),
-                Previews(bus, self._camera) as previews,
-            ):
-                problem = self._play_sessions(bus, previews)
+            with self._patience.call(self._connect, wait_when_full=True) as bus:
+                return self._run_on(bus)
+        except GhostposeError as error:
+            return self._failed(error)
+
+    def _run_on(self, bus: Bus) -> CameraReport:
+        # By the server's clock, which workers measure a frame's age by: machines' need not agree.
+        clock, worker = ServerClock(bus), worker_name("ingest", self._camera.name)
+        board = StateBoard(self._camera.name, worker, lambda: clock.now_ms() / 1000, self._counts)
+        with (
+            Heartbeats(bus, "ingest", worker, self._load, lambda: board.publish(bus)) as beats,
+            Previews(bus, self._camera) as previews,
+        ):
+            board.news = beats.beat_now
+            report = self._report_of(_Around(bus, board, previews))
+            if report.superseded:
+                board.close()
+            board.change("waiting" if report.stuck else "ended", report.problem)
+        return report
+
+    def _report_of(self, around: _Around) -> CameraReport:
+        try:
+            return self._report(self._play_sessions(around))
         except StaleSessionError as error:
             return self._superseded(error)
         except GhostposeError as error:
-            return replace(self._report(self._named(error)), exit_code=error.exit_code)
-        return self._report(problem)
+            return self._failed(error)
 
     def _connect(self) -> Bus:
         return Bus.connect(self._bus_url, partitions=self._partitions, timeout_s=CONNECT_S)
 
+    def _total(self) -> Tally:
+        return self._before.plus(self._counters.tally())
+
     def _load(self) -> Mapping[str, float]:
-        return self._counters.tally().as_load()
+        return self._total().as_load() | {"reconnects": float(self._reopening.reconnects)}
+
+    def _counts(self) -> CameraCounts:
+        return counts_of(self._total(), self._reopening.reconnects)
 
     def _report(self, problem: str | None) -> CameraReport:
         return CameraReport(
@@ -102,10 +144,13 @@ class CameraLoop:
             0 if problem is None else USER_MISTAKE,
         )
 
-    def _named(self, error: GhostposeError) -> str:
-        """Name the camera, for errors of the bus that don't."""
+    def _failed(self, error: GhostposeError) -> CameraReport:
+        """Report an error; those of the bus don't name the camera."""
         text, prefix = str(error), f"camera {self._camera.name}: "
-        return text if text.startswith(prefix) else prefix + text
+        problem = text if text.startswith(prefix) else prefix + text
+        return replace(
+            self._report(problem), exit_code=error.exit_code, stuck=isinstance(error, StuckError)
+        )
 
     def _superseded(self, error: StaleSessionError) -> CameraReport:
         """Another process has the camera now: as it should be for a live one, else a mistake."""
@@ -121,54 +166,100 @@ class CameraLoop:
             )
         return replace(self._report(problem), superseded=True)
 
-    def _play_sessions(self, bus: Bus, previews: Previews) -> str | None:
-        """Play until a session comes to its end; return what the source has to say about it."""
-        while True:
-            source = self._open_source()
+    def _play_sessions(self, around: _Around) -> str | None:
+        """Play until there is no reason to begin anew; return what the source has to say then."""
+        while not self._stop.is_set():
+            around.board.change("opening")
             try:
-                self._play(bus, source, previews)
-            except SessionLostError as error:
-                _log.warning(
-                    "camera %s: begins a new session, since the server lost its memory (%s)",
-                    self._camera.name, error,
-                )  # fmt: skip
-            else:
-                return source.ended_early
-            if self._stop.is_set():
-                return None
+                source = Opening(self._camera).wait(self._stop)
+                if source is None or self._play(around, source):
+                    return None if source is None else self._last_word(around.board, source)
+            except SourceError as error:
+                if not self._reopens:
+                    raise
+                around.board.change("waiting", str(error))
+                if not self._reopening.wait(error):
+                    return None
+        return None
 
-    def _open_source(self) -> Source:
-        source = open_source(self._camera)
-        try:
-            plan_for(self._camera, source.info.width, source.info.height)
-        except SourceError:
-            source.close()
-            raise
-        return source
+    def _last_word(self, board: StateBoard, source: Source) -> str | None:
+        if self._reopens and source.ended_early is None and not self._stop.is_set():
+            ended = f"camera {self._camera.name}: its source is a recording, which came to its end"
+            _log.warning("%s; say loop: true to play it for ever", ended)
+            board.change("ended", ended)
+        return source.ended_early
 
-    def _play(self, bus: Bus, source: Source, previews: Previews) -> None:
+    def _play(self, around: _Around, source: Source) -> bool:
+        """Play one session; False: begin anew at once, since the server lost its memory.
+
+        Raises:
+            SourceError: a live source broke, or came to an end, which it shouldn't.
+        """
         try:
-            publisher = self._patience.call(lambda: self._open_session(bus), wait_when_full=True)
+            publisher = self._patience.call(
+                lambda: self._open_session(around.bus), wait_when_full=True
+            )
         except GhostposeError:
             source.close()
             raise
-        self._sessions += 1
-        self._counters = Counters()
+        self._begin_counting()
+        around.board.opened(publisher.session, source.info.description)
         _log.info(
             "camera %s: session %d: %s",
             self._camera.name, publisher.session, source.info.description,
         )  # fmt: skip
-        # By the server's clock, which workers measure a frame's age by: machines' need not agree.
-        clock = ServerClock(bus)
-        Session(
+        try:
+            self._session(around, source, publisher).play()
+        except SessionLostError as error:
+            self._counters.close()
+            _log.warning(
+                "camera %s: begins a new session, since the server lost its memory (%s)",
+                self._camera.name, error,
+            )  # fmt: skip
+            return False
+        except TroubleError as error:
+            if error.wrong == "late":
+                self._trust.late(time.monotonic())
+            raise
+        if source.info.live and not self._stop.is_set():
+            raise SourceError(
+                source.ended_early or f"camera {self._camera.name}: its source came to an end"
+            )
+        return True
+
+    def _session(self, around: _Around, source: Source, publisher: FramePublisher) -> Session:
+        watchdog = None
+        if source.info.live:
+            watchdog = Watchdog(
+                self._camera,
+                source.info,
+                self._stillness,
+                time.monotonic(),
+                by_arrival=not self._trust.trusted,
+            )
+        return Session(
             self._camera,
             source,
             publisher,
             self._counters,
             self._patience,
-            now_s=lambda: clock.now_ms() / 1000,
-            previews=previews,
-        ).play()
+            now_s=around.board.now_s,
+            previews=around.previews,
+            watchdog=watchdog,
+            tell=lambda status: self._told(around.board, status),
+        )
+
+    def _told(self, board: StateBoard, status: CameraStatus) -> None:
+        """Hear from the reading thread what its latest picture means."""
+        board.change(status)
+        if status == "playing":
+            board.saw()
+            self._reopening.plays()
+
+    def _begin_counting(self) -> None:
+        self._sessions += 1
+        self._before = self._before.plus(self._counters.tally())
+        self._counters = Counters()
 
     def _open_session(self, bus: Bus) -> FramePublisher:
         name = self._camera.name

@@ -13,7 +13,8 @@ class CameraReport:
 
     `tally` is that of the last session, `sessions` how many there were. `problem` is one sentence
     for the user, None if all went well, and `exit_code` what the command line makes of it (2: what
-    the user gave is wrong; a source that ended early counts as that).
+    the user gave is wrong; a source that ended early counts as that). `stuck`: something hangs in
+    the process, which must end at once and be started again.
     """
 
     camera: str
@@ -22,6 +23,7 @@ class CameraReport:
     problem: str | None = None
     exit_code: int = 0
     superseded: bool = False
+    stuck: bool = False
 
 
 def exit_code_of(reports: tuple[CameraReport, ...]) -> int:

@@ -11,13 +11,15 @@ from ghostpose.codec.images import encode_picture
 from ghostpose.errors import BusFullError, BusUnavailableError, SourceError
 from ghostpose.types import FrameInfo
 from ingest.handoff import Handoff
+from ingest.opening import StuckError
 from ingest.prepare import plan_for, prepare
-from ingest.reader import Reader
+from ingest.reader import JOIN_S, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ghostpose.bus import FramePublisher
+    from ghostpose.codec.camera_state import CameraStatus
     from ghostpose.config import CameraConfig
     from ghostpose.types import EncodedPicture
     from ingest.backoff import Patience
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ingest.previews import Previews
     from ingest.reader import ReadFrame
     from ingest.sources import Source
+    from ingest.watchdog import TroubleError, Watchdog
 
 POLL_S: Final = 0.25
 """How soon a waiting session notices that it is to stop."""
@@ -41,7 +44,8 @@ class Session:
     """Publishes what one opened source gives, through one publisher with an open session.
 
     `now_s` is the wall clock in Unix seconds that live frames are captured by; `previews` is
-    offered every frame that was published.
+    offered every frame that was published. A live source has a `watchdog`, which says when it must
+    be opened again. For `tell` see `Reader`.
     """
 
     def __init__(
@@ -53,12 +57,15 @@ class Session:
         patience: Patience,
         now_s: Callable[[], float] = time.time,
         previews: Previews | None = None,
+        watchdog: Watchdog | None = None,
+        tell: Callable[[CameraStatus], None] = lambda _: None,
     ) -> None:
-        self._previews = previews
         self._camera, self._publisher, self._counters = camera, publisher, counters
         self._patience, self._stop = patience, patience.stop
+        self._previews, self._watchdog = previews, watchdog
+        self._trouble: TroubleError | None = None
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
-        self._reader = Reader(camera, source, self._handoff, counters, now_s)
+        self._reader = Reader(camera, source, self._handoff, counters, now_s, watchdog, tell)
         self._unprepared = 0
         self._plans: dict[tuple[int, int], Plan] = {}
 
@@ -69,22 +76,26 @@ class Session:
 
         Raises:
             SourceError: the source broke; the session was ended in order before.
+            StuckError: so it did, and its decoder hangs: this process can't get rid of it.
             StaleSessionError, SessionLostError: the session is no longer ours to end.
             BusUnavailableError: the server stayed away for too long.
         """
+        came_back = True
         self._reader.start()
         try:
             problem = self._publish_all()
         finally:
-            self._reader.stop()
+            came_back = self._reader.stop(None if self._watchdog is None else JOIN_S)
         self._end()
+        if not (came_back or self._stop.is_set()):
+            raise StuckError(f"{problem}, and its decoder hangs: its process is replaced")
         problem = problem or self._reader.error
         if problem is not None:
             raise problem
 
     def _publish_all(self) -> Exception | None:
         """Publish until there is nothing more; return what is wrong with the source, if so."""
-        while not (self._stop.is_set() or self._handoff.drained):
+        while not (self._is_over() or self._handoff.drained):
             frame = self._handoff.take(POLL_S)
             try:
                 if frame is not None:
@@ -92,7 +103,13 @@ class Session:
             except SourceError as error:
                 self._counters.count_skipped("decode")
                 return error
-        return None
+        return self._trouble
+
+    def _is_over(self) -> bool:
+        """Whether this session is to end before its source does."""
+        if self._watchdog is not None and self._trouble is None:
+            self._trouble = self._watchdog.trouble(time.monotonic())
+        return self._trouble is not None or self._stop.is_set()
 
     def _publish(self, frame: ReadFrame) -> None:
         """Publish `frame`, or under `latest` a newer one that came while there was no credit."""
@@ -170,7 +187,7 @@ class Session:
     def _wait_for_credit(self, full: Full) -> bool:
         """Wait for a commit of this camera, without a timer; False: it is time to stop."""
         until = time.monotonic() + LOOK_AGAIN_S
-        while not self._stop.is_set():
+        while not (self._is_over() or (self._watchdog is not None and self._handoff.drained)):
             try:
                 committed = self._publisher.wait_for_credit(full, POLL_S)
             except BusUnavailableError:

@@ -12,7 +12,7 @@ from ghostpose.config import CameraConfig
 from ghostpose.errors import DataError
 from ingest.clock import MediaClock
 from ingest.prepare import plan_for, prepare
-from ingest.sources import Undecodable, open_source
+from ingest.sources import NoPicture, open_source
 from postprocess.grouping import group, to_people
 from workers.engines.padding import pad_to_stride
 
@@ -67,7 +67,7 @@ def detect(
     try:
         clock = MediaClock(source.info.nominal_interval_s)
         for number, picture in enumerate(source.pictures(), 1):
-            if not isinstance(picture, Undecodable):
+            if not isinstance(picture, NoPicture):
                 time_s = clock.read(picture.media_time) if fps is None else (number - 1) / fps
                 if (number - 1) % sequence.every == 0:
                     yield _look_at(engine, camera, picture, number, time_s, options)

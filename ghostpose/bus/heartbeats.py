@@ -38,14 +38,22 @@ _log = logging.getLogger(f"{__name__}.Heartbeats")
 class Heartbeats:
     """Sends heartbeats from a thread of its own while the `with` block runs.
 
-    `load` is called in that thread. Whatever the server answers, the next one is tried.
+    `load` is called in that thread, and so is `also`, which says more with each heartbeat and once
+    more at the end. Whatever the server answers, the next one is tried.
     """
 
     def __init__(
-        self, bus: Bus, role: str, worker: str, load: Callable[[], Mapping[str, float]]
+        self,
+        bus: Bus,
+        role: str,
+        worker: str,
+        load: Callable[[], Mapping[str, float]],
+        also: Callable[[], None] | None = None,
     ) -> None:
         self._bus, self._role, self._worker, self._load = bus, role, worker, load
-        self._done = threading.Event()
+        self._also = also
+        self._done = False
+        self._woken = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
@@ -53,21 +61,31 @@ class Heartbeats:
         self._thread.start()
         return self
 
+    def beat_now(self) -> None:
+        """Have the next heartbeat sent at once, since there is news."""
+        self._woken.set()
+
     def __exit__(self, *_: object) -> None:
-        self._done.set()
+        self._done = True
+        self._woken.set()
         self._thread.join()
         with suppress(GhostposeError):  # the list forgets it by its age
             self._bus.forget_worker(self._worker)
 
     def _run(self) -> None:
-        while True:
+        while not self._done:
             self._beat()
-            if self._done.wait(INTERVAL_S):
-                return
+            self._woken.wait(INTERVAL_S)
+            self._woken.clear()
+        if self._also is not None:
+            with suppress(GhostposeError):  # the server is away: nobody reads it either
+                self._also()
 
     def _beat(self) -> None:
         try:
             self._bus.heartbeat(self._now())
+            if self._also is not None:
+                self._also()
         except GhostposeError as error:
             if not self._failing:
                 _log.warning("no heartbeat until the server takes it: %s", error)

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 from ghostpose.errors import SecretError, SourceError
 from ghostpose.passwords import resolved
 from ingest.prepare import plan_for
-from ingest.sources.address import check_options, number_option, parse_address
-from ingest.sources.protocol import Picture, Source, SourceInfo, Undecodable
+from ingest.sources.address import check_options, code_option, is_live, number_option, parse_address
+from ingest.sources.protocol import Item, NoPicture, Picture, Source, SourceInfo, Undecodable
 
 if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
     from ingest.sources.address import Address
 
-__all__ = ["Picture", "Source", "SourceInfo", "Undecodable", "open_source", "probe"]
+__all__ = [
+    "Item",
+    "NoPicture",
+    "Picture",
+    "Source",
+    "SourceInfo",
+    "Undecodable",
+    "is_live",
+    "open_source",
+    "probe",
+]
 
 
 def open_source(camera: CameraConfig) -> Source:
@@ -26,12 +36,12 @@ def open_source(camera: CameraConfig) -> Source:
         SourceError: one sentence: which camera, what was wanted, what is there.
     """
     address = parse_address(camera.name, _with_passwords(camera))
-    first = _open(camera.name, address, camera.start_s)
+    first = _open(camera, address, camera.start_s)
     if not camera.loop or first.info.live:
         return first
     from ingest.sources.replay import Replay
 
-    return Replay(first, lambda: _open(camera.name, address, 0.0))
+    return Replay(first, lambda: _open(camera, address, 0.0))
 
 
 def _with_passwords(camera: CameraConfig) -> str:
@@ -57,19 +67,49 @@ def probe(camera: CameraConfig) -> SourceInfo:
         source.close()
 
 
-def _open(camera: str, address: Address, start_s: float) -> Source:
+def _open(camera: CameraConfig, address: Address, start_s: float) -> Source:
     """Open by kind; each kind imports what it needs when it is used."""
-    if address.kind == "pattern":
-        return _open_pattern(camera, address, start_s)
-    if address.kind == "folder":
-        from ingest.sources.image_folder import DEFAULT_FPS, ImageFolder
+    match address.kind:
+        case "stream":
+            from ingest.sources.stream import NetworkStream
 
-        check_options(camera, address.options, ("fps",))
-        fps = number_option(camera, address.options, "fps", DEFAULT_FPS, low=0.01, high=1000)
-        return ImageFolder(camera, address.path, fps, start_s)
-    from ingest.sources.video_file import VideoFile
+            return NetworkStream(camera, address.url)
+        case "snapshot":
+            from ingest.sources.snapshots import Snapshots
 
-    return VideoFile(camera, address.path, start_s)
+            return Snapshots(camera, address.url)
+        case "device":
+            return _open_device(camera.name, address)
+        case "pattern":
+            return _open_pattern(camera.name, address, start_s)
+        case "folder":
+            return _open_folder(camera.name, address, start_s)
+        case "file":
+            from ingest.sources.video_file import VideoFile
+
+            return VideoFile(camera.name, address.path, start_s)
+
+
+def _open_folder(camera: str, address: Address, start_s: float) -> Source:
+    from ingest.sources.image_folder import DEFAULT_FPS, ImageFolder
+
+    check_options(camera, address.options, ("fps",))
+    fps = number_option(camera, address.options, "fps", DEFAULT_FPS, low=0.01, high=1000)
+    return ImageFolder(camera, address.path, fps, start_s)
+
+
+def _open_device(camera: str, address: Address) -> Source:
+    from ingest.sources.device import Device, DeviceOptions
+
+    given = address.options
+    check_options(camera, given, ("width", "height", "fps", "format"))
+    options = DeviceOptions(
+        width=int(number_option(camera, given, "width", 0, low=1, high=16384)),
+        height=int(number_option(camera, given, "height", 0, low=1, high=16384)),
+        fps=number_option(camera, given, "fps", 0, low=0.01, high=1000),
+        format=code_option(camera, given, "format"),
+    )
+    return Device(camera, address.path, options)
 
 
 def _open_pattern(camera: str, address: Address, start_s: float) -> Source:

@@ -3,6 +3,10 @@
 clip.mp4, /videos/clip.mp4, file:clip.mp4    a video file
 pictures/, folder:pictures?fps=25            a folder of pictures, by default 10 a second
 pattern:, pattern:people=3&frames=100        a test pattern
+rtsp://..., rtsps://...                      a network camera
+http://..., https://...                      MJPEG, MPEG-TS, HLS, or a file that a web server has
+snapshot:http://..., snapshot:https://...    an address that gives the newest picture each time
+/dev/video0, device:/dev/video0?width=1280   a camera at this machine
 """
 
 from __future__ import annotations
@@ -10,8 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from ghostpose.errors import SourceError
 
@@ -20,14 +24,19 @@ if TYPE_CHECKING:
 
 SCHEME: Final = re.compile(r"([a-z][a-z0-9+]+):(.*)", re.DOTALL)
 
+STREAM_SCHEMES: Final = frozenset({"http", "https", "rtsp", "rtsps"})
+
+Kind = Literal["device", "file", "folder", "pattern", "snapshot", "stream"]
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A source as written, taken apart: `kind` is file, folder or pattern."""
+    """A source as written, taken apart; `url` is that of a stream or a snapshot, as it is."""
 
-    kind: str
+    kind: Kind
     path: Path
     options: Mapping[str, str]
+    url: str = ""
 
 
 def parse_address(camera: str, source: str) -> Address:
@@ -38,9 +47,15 @@ def parse_address(camera: str, source: str) -> Address:
     """
     found = SCHEME.fullmatch(source)
     if found is None or Path(source).exists():
-        path = Path(source)
-        return Address("folder" if path.is_dir() else "file", path, {})
+        return _of_path(Path(source))
     scheme, rest = found.groups()
+    if scheme in STREAM_SCHEMES:
+        return Address("stream", Path(), {}, _checked_url(camera, source))
+    if scheme == "snapshot":
+        return Address("snapshot", Path(), {}, _snapshot_url(camera, rest))
+    if scheme == "device":
+        path_text, _, query = rest.partition("?")
+        return Address("device", Path(path_text), _options(camera, source, query))
     if scheme == "file":
         return Address("file", Path(rest), {})
     if scheme == "folder":
@@ -50,7 +65,53 @@ def parse_address(camera: str, source: str) -> Address:
         return Address("pattern", Path(), _options(camera, source, rest.removeprefix("?")))
     raise SourceError(
         f"camera {camera}: {scheme}: is no kind of source that can be read;"
-        " give a video file, a folder of pictures, or pattern:"
+        " give rtsp://, http://, https://, snapshot:http://, device:, a video file, a folder of"
+        " pictures, or pattern:"
+    )
+
+
+def _of_path(path: Path) -> Address:
+    if path.is_dir():
+        return Address("folder", path, {})
+    return Address("device" if _is_video_device(path) else "file", path, {})
+
+
+def _is_video_device(path: Path) -> bool:
+    return path.is_char_device() and path.resolve().name.startswith("video")
+
+
+def _snapshot_url(camera: str, url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise SourceError(
+            f"camera {camera}: snapshot: wanted snapshot:http://... or snapshot:https://..."
+        )
+    return _checked_url(camera, url)
+
+
+def _checked_url(camera: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise SourceError(
+            f"camera {camera}: its source is no address: wanted SCHEME://HOST[:PORT]/PATH; write"
+            " special characters of a password as %40 and so on"
+        )
+    return url
+
+
+def is_live(source: str) -> bool:
+    """Return whether `source`, as written, gives what happens now, as far as can be seen.
+
+    A reference to where the address is kept (`${env:NAME}`) stands for a network camera.
+    """
+    scheme, _, _ = source.partition(":")
+    return (
+        source.startswith("${")
+        or scheme in STREAM_SCHEMES | {"snapshot", "device"}
+        or _is_video_device(Path(source))
     )
 
 
@@ -90,6 +151,20 @@ def number_option(
             f" {high:g}"
         )
     return value
+
+
+def code_option(camera: str, options: Mapping[str, str], name: str) -> str:
+    """Return option `name` as the four characters of a format, empty if it isn't given.
+
+    Raises:
+        SourceError: it isn't four letters or digits.
+    """
+    text = options.get(name, "")
+    if text and not re.fullmatch(r"[A-Za-z0-9]{4}", text):
+        raise SourceError(
+            f"camera {camera}: source option {name}={text}: wanted four letters, such as MJPG"
+        )
+    return text
 
 
 def check_options(camera: str, options: Mapping[str, str], known: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ghostpose.codec.picture_files import decode_picture_file
 from ghostpose.errors import DecodeError, SourceError
 from ingest.prepare import resize
+from ingest.sampling import sampled
 from ingest.sources.protocol import Picture, SourceInfo, Undecodable
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class StillPicture:
     def pixels(self, width: int, height: int) -> ByteArray:
         """See `Picture.pixels`."""
         return resize(self.image_hw3, width, height)
+
+    def sample(self) -> ByteArray:
+        """See `Picture.sample`."""
+        return sampled(self.image_hw3)
 
 
 class ImageFolder:

@@ -1,4 +1,4 @@
-"""What a source of pictures is: a file, a folder, a test pattern, later a real camera.
+"""What a source of pictures is: a file, a folder, a test pattern, a network camera, a USB camera.
 
 Opening, reading and closing are apart. `open_source` makes an opened `Source` or raises a
 `SourceError`; `pictures()` blocks for each picture; `close()` frees what was opened. A picture
@@ -13,7 +13,7 @@ a number and a place in a session.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,10 @@ class SourceInfo:
     """What a source knows about itself before its first picture is read.
 
     `width` and `height` are those of the pictures as delivered (rotation done), in pixels;
-    `live` sources give pictures when they happen and never end by themselves; `frames` and
-    `length_s` are what the container says, None where it doesn't; `recorded_at` is when media time
-    0 was, in Unix seconds, if the container knows.
+    `live` sources give pictures when they happen and should never end; those that come in `bursts`
+    (a segment at a time) are to be played by their media time; `frames` and `length_s` are what the
+    container says, None where it doesn't; `recorded_at` is when media time 0 was, in Unix seconds,
+    if the container knows.
     """
 
     description: str
@@ -36,6 +37,7 @@ class SourceInfo:
     height: int
     nominal_fps: float
     live: bool = False
+    bursts: bool = False
     frames: int | None = None
     length_s: float | None = None
     recorded_at: float | None = None
@@ -67,12 +69,34 @@ class Picture(Protocol):
     def pixels(self, width: int, height: int) -> ByteArray:
         """Return the whole picture resized to `width` x `height`: uint8 (height, width, 3) BGR."""
 
+    def sample(self) -> ByteArray:
+        """Return some of its brightness values as they were decoded: uint8, any shape, cheap."""
+
 
 @dataclass(frozen=True, slots=True)
-class Undecodable:
-    """Stands where a picture should be: its bytes are damaged. Counted as read and skipped."""
+class NoPicture:
+    """Stands where a picture should be. Counted as read and skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable(NoPicture):
+    """Its bytes are damaged, or didn't come."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded(NoPicture):
+    """It was left undecoded: at the camera's rate nobody needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(NoPicture):
+    """The source gave the very picture that it gave before."""
+
+
+Item: TypeAlias = Picture | NoPicture
+"""What a source gives each time; all count as read."""
 
 
 class Source(Protocol):
@@ -84,9 +108,12 @@ class Source(Protocol):
 
     @property
     def ended_early(self) -> str | None:
-        """After the last picture: one sentence if there should have been more, else None."""
+        """After the last picture: one sentence if there should have been more, else None.
 
-    def pictures(self) -> Iterator[Picture | Undecodable]:
+        A live source should always have had more.
+        """
+
+    def pictures(self) -> Iterator[Item]:
         """Give every picture once, in the order of display.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingest.sources.protocol import Picture, Undecodable
+from ingest.sources.protocol import Item, NoPicture, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +33,9 @@ class _Later:
     def pixels(self, width: int, height: int) -> ByteArray:
         return self._picture.pixels(width, height)
 
+    def sample(self) -> ByteArray:
+        return self._picture.sample()
+
 
 class Replay:
     """Plays `first`, then what `reopen` opens, for ever; it is opened anew for each lap.
@@ -46,13 +49,13 @@ class Replay:
         self.info = replace(first.info, frames=None, length_s=None)
         self.ended_early: str | None = None
 
-    def pictures(self) -> Iterator[Picture | Undecodable]:
+    def pictures(self) -> Iterator[Item]:
         """See `Source.pictures`. Ends only if a lap gives no picture at all."""
         lap_start_s, played = 0.0, True
         while played:
             played, length_s = False, 0.0
             for item in self._source.pictures():
-                if isinstance(item, Undecodable):
+                if isinstance(item, NoPicture):
                     yield item
                     continue
                 played = True

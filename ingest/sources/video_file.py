@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
-import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from ghostpose.errors import SourceError
 from ghostpose.types import MAX_SIDE_PX
 from ingest.sources.protocol import Picture, SourceInfo, Undecodable
+from ingest.sources.video_picture import VideoPicture, nominal_fps, quarter_turns_of, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,64 +26,13 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-    from ghostpose.types import ByteArray
-
 MISSING_TAIL_S: Final = 1.0
 """A file whose streams all end so much before the length in its header has been cut off."""
-
-FPS_RANGE: Final = (0.01, 1000.0)
-"""Frame rates outside are mistakes of the container, not rates."""
-
-DEFAULT_FPS: Final = 25.0
 
 FIRST_CAMERA_TIME: Final = datetime.fromisoformat("1995-01-01T00:00:00+00:00").timestamp()
 """Creation times before this are clocks that were never set (1904 and 1970 are common)."""
 
 _LOG: Final = logging.getLogger("ingest.sources.VideoFile")
-
-
-@dataclass(frozen=True, slots=True)
-class VideoPicture:
-    """A decoded frame in the decoder's format. `quarter_turns` to the left make it upright.
-
-    `reformatter` is shared by a source's pictures: making one costs more than using it. So only
-    one thread may ask for pixels.
-    """
-
-    frame: av.VideoFrame
-    media_time: float | None
-    quarter_turns: int
-    reformatter: VideoReformatter
-
-    @property
-    def width(self) -> int:
-        """Pixels a row, rotation done."""
-        return self.frame.height if self.quarter_turns % 2 else self.frame.width
-
-    @property
-    def height(self) -> int:
-        """Rows, rotation done."""
-        return self.frame.width if self.quarter_turns % 2 else self.frame.height
-
-    def pixels(self, width: int, height: int) -> ByteArray:
-        """See `Picture.pixels`.
-
-        FFmpeg's scaler goes from the decoder's format straight to small BGR pixels, which costs a
-        fraction of converting the whole picture and shrinking that with OpenCV's INTER_AREA, and
-        its AREA gives the same picture (benchmarks/picture_codec_bench.py measures both).
-        """
-        if self.quarter_turns % 2:
-            width, height = height, width
-        shrinks = width <= self.frame.width and height <= self.frame.height
-        small = self.reformatter.reformat(
-            self.frame,
-            width=width,
-            height=height,
-            format="bgr24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
-        )
-        image_hw3 = small.to_ndarray().astype(np.uint8, copy=False)
-        return np.rot90(image_hw3, self.quarter_turns) if self.quarter_turns else image_hw3
 
 
 class VideoFile:
@@ -157,7 +105,7 @@ class VideoFile:
 
     def _describe(self, first: Picture) -> SourceInfo:
         codec = self._stream.codec_context.name
-        fps = _nominal_fps(self._stream, timed=self._container.duration is not None)
+        fps = nominal_fps(self._stream, timed=self._container.duration is not None)
         if max(first.width, first.height) > MAX_SIDE_PX:
             raise SourceError(
                 f"camera {self._camera}: {self._path} is {first.width}x{first.height};"
@@ -207,7 +155,7 @@ class VideoFile:
         except av.error.FFmpegError as error:
             self.ended_early = (
                 f"camera {self._camera}: reading {self._path} stopped after {self._packets} frames:"
-                f" {_reason(error)}"
+                f" {reason_of(error)}"
             )
 
     def _decode(self, packet: Packet[Stream]) -> Iterator[Picture | Undecodable]:
@@ -223,7 +171,7 @@ class VideoFile:
         except av.error.FFmpegError as error:
             self._last_is_whole = False
             self._damaged += 1
-            yield Undecodable(_reason(error))
+            yield Undecodable(reason_of(error))
             return
         for frame in frames:
             self._last_is_whole = self._last_is_whole and not frame.is_corrupt
@@ -236,7 +184,7 @@ class VideoFile:
         time_s = None
         if frame.pts is not None and frame.time_base is not None:
             time_s = float((frame.pts - self._origin_pts) * frame.time_base)
-        return VideoPicture(frame, time_s, round(frame.rotation / 90) % 4, self._reformatter)
+        return VideoPicture(frame, time_s, quarter_turns_of(frame), self._reformatter)
 
     def _missing_tail(self) -> str | None:
         """Say it if the container's header promised more than came."""
@@ -306,27 +254,10 @@ def _kind_of(path: Path) -> str:
     return "it is text" if printable == len(start) else "damaged, or no video at all"
 
 
-def _reason(error: av.error.FFmpegError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
 def _end_of(packet: Packet[Stream]) -> float:
     if packet.pts is None or packet.time_base is None:
         return 0.0
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _nominal_fps(stream: VideoStream, *, timed: bool) -> float:
-    """Choose the frame rate that the container means.
-
-    The average over the file is right for a clock that stumbles; without times there is no average,
-    and only the guess from the codec is left.
-    """
-    rates = (stream.average_rate, stream.guessed_rate)
-    for rate in rates if timed else reversed(rates):
-        if rate is not None and FPS_RANGE[0] <= rate <= FPS_RANGE[1]:
-            return float(rate)
-    return DEFAULT_FPS
 
 
 def _creation_time(metadata: Mapping[str, str]) -> float | None:

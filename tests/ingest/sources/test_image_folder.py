@@ -89,7 +89,7 @@ def test_a_folder_of_damaged_pictures_is_refused(
     ("source", "sentence"),
     [
         ("folder:/nowhere/at/all", r"camera cam: wanted a folder of pictures, /nowhere/at/all is"),
-        ("rtsp://10.0.0.1/live", r"camera cam: rtsp: is no kind of source that can be read"),
+        ("gopher://10.0.0.1/live", r"camera cam: gopher: is no kind of source that can be read"),
         ("pattern:people=many", r"people=many: wanted a number from 0 to 200"),
         ("pattern:poeple=3", r"'poeple' is no option of this source; known: width, height"),
         ("pattern:people", r"wanted options as name=value"),
