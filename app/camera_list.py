@@ -47,14 +47,17 @@ class ListedCamera:
 
     @property
     def status(self) -> str:
-        """What it does: `paused`, `ended`, what its process says, or `not played`."""
+        """What it does: `paused`, `ended`, `not played`, or what its process says."""
         if self.row.settings.paused:
             return "paused"
         if self.has_ended:
             return "ended"
-        if self.state is None or self.lease is None or self.state.is_gone(self.now_s):
+        if self.lease is None:
             return NOT_PLAYED
-        return self.state.status
+        state = self.state
+        if state is None or state.status == "ended" or state.is_gone(self.now_s):
+            return "opening"  # its process is about to speak
+        return state.status
 
     @property
     def problem(self) -> str | None:

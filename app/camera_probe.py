@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ghostpose.errors import SourceError
 from ingest.prepare import plan_for
-from ingest.sources import NoPicture, open_source
+from ingest.sources import NoPicture, Undecodable, open_source
 
 if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
@@ -52,7 +52,8 @@ def probe_camera(camera: CameraConfig, seconds: float) -> Probed:
         SourceError: it can't be opened or read, gives no picture, or its region isn't inside.
     """
     began_s = time.perf_counter()
-    source = open_source(camera)
+    # Every picture is decoded, however few of them the camera is set to need.
+    source = open_source(camera.model_copy(update={"fps": None, "decode": "all"}))
     try:
         plan_for(camera, source.info.width, source.info.height)
         return _read(camera, source, 1000 * (time.perf_counter() - began_s), seconds)
@@ -66,7 +67,7 @@ def _read(camera: CameraConfig, source: Source, opened_ms: float, seconds: float
     began_s = time.perf_counter()
     for item in source.pictures():
         if isinstance(item, NoPicture):
-            damaged += 1
+            damaged += isinstance(item, Undecodable)
         else:
             count, last = count + 1, item
             last_media_s = item.media_time

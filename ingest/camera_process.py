@@ -1,7 +1,8 @@
 """What runs in a camera's own process, forked from a server that has imported all this before.
 
 The process stops in order on SIGTERM, and when its supervisor is gone (the pipe between them
-closes). Ctrl-C reaches it too, since it shares the terminal, but is the supervisor's to handle.
+closes). Through that pipe come settings that it goes on by. Ctrl-C reaches it too, since it shares
+the terminal, but is the supervisor's to handle.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import ingest.sources.test_pattern
 import ingest.sources.video_file  # noqa: F401
 from ghostpose.logs import log_to_stderr
 from ingest.dead_man import dead_man_switch
-from ingest.loop import run_camera
+from ingest.loop import CameraLoop
 
 STUCK: Final = 75
 """Exit code of a process with a decoder in it that doesn't return."""
@@ -47,9 +48,10 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     # The supervisor starts it with SIGTERM held back, so that one that came until here counts too.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
-    threading.Thread(target=_stop_with_supervisor, args=(pipe, stop), daemon=True).start()
+    loop = CameraLoop(camera, bus_url, stop, partitions)
+    threading.Thread(target=_hear_supervisor, args=(pipe, loop, stop), daemon=True).start()
     with dead_man_switch():
-        report = run_camera(camera, bus_url, stop, partitions)
+        report = loop.run()
     if report.stuck:
         logging.getLogger("ingest.Camera").error("%s", report.problem)
         os._exit(STUCK)  # the supervisor starts another; nothing in here can be waited for
@@ -59,9 +61,10 @@ def main(
         logging.getLogger("ingest.Camera").info("camera %s: nobody hears its report", camera.name)
 
 
-def _stop_with_supervisor(pipe: Connection, stop: threading.Event) -> None:
-    """Wait for the other end of the pipe to close; nothing is ever sent this way."""
+def _hear_supervisor(pipe: Connection, loop: CameraLoop, stop: threading.Event) -> None:
+    """Pass new settings on, until the other end of the pipe closes: then it is to stop."""
     try:
-        pipe.poll(None)
-    finally:
+        while True:
+            loop.adopt(pipe.recv())
+    except (EOFError, OSError):
         stop.set()

@@ -79,6 +79,17 @@ class CameraProcess:
         self.process.start()
         theirs.close()
 
+    def adopt(self, camera: CameraConfig) -> bool:
+        """Tell the process, if there is one, to go on by these settings; False: there is none."""
+        if self.pipe is None:
+            return False
+        self.camera = camera
+        try:
+            self.pipe.send(camera)
+        except OSError:
+            return False  # it is ending
+        return True
+
     def collect(self) -> int | None:
         """Take the report of the process, which has ended, or return its exit code without one."""
         assert self.process is not None

@@ -91,6 +91,13 @@ class CameraLoop:
         self._stillness, self._trust = Stillness(), ClockTrust(camera.name)
         self._counters, self._before = Counters(), Tally()
         self._sessions = 0
+        self._playing: Session | None = None
+
+    def adopt(self, camera: CameraConfig) -> None:
+        """Go on by these settings, from any thread; only such that `only_prepares` differ."""
+        self._camera, playing = camera, self._playing
+        if playing is not None:
+            playing.adopt(camera)
 
     def run(self) -> CameraReport:
         """See `run_camera`."""
@@ -209,7 +216,9 @@ class CameraLoop:
             self._camera.name, publisher.session, source.info.description,
         )  # fmt: skip
         try:
-            self._session(around, source, publisher).play()
+            self._playing = self._session(around, source, publisher)
+            self._playing.adopt(self._camera)  # settings may have come since it was made
+            self._playing.play()
         except SessionLostError as error:
             self._counters.close()
             _log.warning(

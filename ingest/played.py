@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest.child import DRAIN_S, CameraProcess, reason
 from ingest.cost import CostMeter
+from ingest.prepare import only_prepares
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
@@ -65,11 +66,13 @@ class PlayedCamera:
         self.leave()
 
     def play_as(self, camera: CameraConfig, revision: int) -> None:
-        """Play it by these settings from now on."""
-        self.revision = revision
-        if camera == self._wanted:
+        """Play it by these settings from now on: within its session if they allow that."""
+        self.revision, former = revision, self._wanted
+        if camera == former:
             return
         self._wanted = camera
+        if self._kill_at_s is None and only_prepares(former, camera) and self._one.adopt(camera):
+            return
         self._one.backoff.failures, self._one.due_s = 0, 0.0
         self._ask_to_end()
 

@@ -8,7 +8,7 @@ the network height. So regions, results and everything drawn are in pixels of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from ghostpose.config import CameraConfig, Region
     from ghostpose.types import ByteArray
     from ingest.sources.protocol import Picture
+
+
+PREPARES: Final = frozenset({"height", "region", "mirror", "picture", "quality", "max_age_ms"})
+"""Settings that matter for one picture at a time: they may change within a session."""
+
+
+def only_prepares(former: CameraConfig, camera: CameraConfig) -> bool:
+    """Return whether two settings of a camera differ in nothing but `PREPARES`."""
+    prepares = set(PREPARES)
+    return former.model_dump(exclude=prepares) == camera.model_dump(exclude=prepares)
 
 
 def fit_height(source_w: int, source_h: int, height: int) -> tuple[int, int]:

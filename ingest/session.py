@@ -68,6 +68,11 @@ class Session:
         self._reader = Reader(camera, source, self._handoff, counters, now_s, watchdog, tell)
         self._unprepared = 0
         self._plans: dict[tuple[int, int], Plan] = {}
+        self._planned_by = camera
+
+    def adopt(self, camera: CameraConfig) -> None:
+        """Prepare pictures by these settings from the next one on; callable from any thread."""
+        self._camera = camera
 
     def play(self) -> None:
         """Publish until the source ends or `stop` is set; then publish the session's end.
@@ -142,29 +147,31 @@ class Session:
 
     def _prepare(self, frame: ReadFrame) -> tuple[FrameInfo, EncodedPicture]:
         """Crop, resize, encode: the part that frames which are skipped never cost."""
-        began = time.perf_counter()
+        began, camera = time.perf_counter(), self._camera
         width, height = frame.picture.width, frame.picture.height
-        plan = self._plan(width, height)
+        plan = self._plan(camera, width, height)
         image_hw3 = prepare(frame.picture, plan)
         prepared = time.perf_counter()
-        picture = encode_picture(image_hw3, self._camera.picture, self._camera.quality)
+        picture = encode_picture(image_hw3, camera.picture, camera.quality)
         info = FrameInfo(
             captured_at=frame.captured_at,
             media_time=frame.media_time,
             width=width,
             height=height,
             placement=plan.placement,
-            max_age_ms=self._camera.max_age_ms,
+            max_age_ms=camera.max_age_ms,
             decode_ms=frame.decode_ms + 1000.0 * (prepared - began),
             encode_ms=1000.0 * (time.perf_counter() - prepared),
-            keep_picture=self._camera.keeps_pictures,
+            keep_picture=camera.keeps_pictures,
         )
         return info, picture
 
-    def _plan(self, width: int, height: int) -> Plan:
-        """Plan anew when the source's pictures change their size."""
+    def _plan(self, camera: CameraConfig, width: int, height: int) -> Plan:
+        """Plan anew when the source's pictures change their size, or the settings change."""
+        if camera is not self._planned_by:
+            self._plans, self._planned_by = {}, camera
         if (width, height) not in self._plans:
-            self._plans[width, height] = plan_for(self._camera, width, height)
+            self._plans[width, height] = plan_for(camera, width, height)
         return self._plans[width, height]
 
     def _send(self, info: FrameInfo, picture: EncodedPicture) -> Full | None:

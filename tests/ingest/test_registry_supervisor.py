@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from ingest_fakes import Consumer, wait_until
 
 from ghostpose.bus import Bus, Registry
 from ghostpose.bus.camera_leases import read_camera_leases
+from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.config import CameraConfig
 from ghostpose.errors import RegistryError
 
@@ -125,17 +127,58 @@ def test_cameras_come_and_go_while_ingest_runs(
     assert holders(bus) == {}
 
 
-def test_new_settings_take_effect_without_a_restart_of_ingest(
+def test_how_pictures_are_prepared_changes_within_the_session(
     consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
 ) -> None:
     start()
     add(bus, "door")
     wait_for_frames(consumer, "door")
     assert consumer.frames[-1].picture.height == 64
-    change(bus, "door", height=96, region=(8, 8, 32, 32))
+    change(bus, "door", height=96, region=(8, 8, 32, 32), mirror=True)
     consumer.wait_for(lambda: consumer.frames[-1].picture.height == 96, "higher pictures")
     assert consumer.frames[-1].info.placement.left == 8
     assert consumer.frames[-1].picture.width == 96
+    wait_for_frames(consumer, "door")
+    (session,) = sessions(consumer, "door")
+    seqs = [frame.id.seq for frame in consumer.frames if frame.id.session == session]
+    assert seqs == list(range(len(seqs))), "nothing is lost on the way"
+
+
+def test_other_settings_begin_a_new_session_by_themselves(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    start()
+    add(bus, "door")
+    add(bus, "hall")
+    wait_for_frames(consumer, "door", "hall")
+    change(bus, "door", fps=2, credit=2)
+    consumer.wait_for(lambda: len(sessions(consumer, "door")) == 2, "a new session")
+    wait_for_frames(consumer, "door", "hall")
+    assert len(sessions(consumer, "hall")) == 1
+    newest = [
+        f.info.media_time
+        for f in consumer.frames
+        if f.id.session == max(sessions(consumer, "door"))
+    ]
+    assert all(b - a > 0.4 for a, b in itertools.pairwise(newest))
+
+
+def test_a_region_outside_the_picture_is_told_and_put_right_again(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    start()
+    add(bus, "door")
+    wait_for_frames(consumer, "door")
+    change(bus, "door", region=(0, 0, 640, 480))
+
+    def is_told() -> bool:
+        state = read_camera_states(bus).get("door")
+        return state is not None and "region 0,0 640x480 is not inside" in (state.problem or "")
+
+    wait_until(is_told, "the camera's problem", 40)
+    change(bus, "door", region=(0, 0, 32, 32))
+    wait_for_frames(consumer, "door")
+    assert consumer.frames[-1].picture.width == 64
 
 
 def test_the_cameras_of_a_machine_that_dies_are_played_elsewhere_within_15_seconds(

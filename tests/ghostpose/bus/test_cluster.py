@@ -12,9 +12,11 @@ import redis
 from redis.cluster import RedisCluster
 from roles import make_pipeline
 
-from ghostpose.bus import Bus
+from ghostpose.bus import Bus, CameraLeases, Registry
+from ghostpose.bus.camera_leases import read_camera_leases
 from ghostpose.bus.embedded import _find_binary
 from ghostpose.client import PoseReader
+from ghostpose.config import CameraConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +131,22 @@ def test_cameras_on_two_nodes_go_through_all_steps(cluster_bus: Bus, cluster_url
         records += got
     reader.close()
     assert len(records) == 10 + 2 + 4 + 4
+
+
+def test_the_registry_and_its_leases_are_in_one_slot(cluster_bus: Bus) -> None:
+    registry, leases = Registry(cluster_bus), CameraLeases(cluster_bus, "one")
+    assert registry.seed([CameraConfig(name="door", source="rtsp://a:pw@h/")]) == 1
+    row = registry.get("door")
+    assert registry.read().playable("door").source == "rtsp://a:pw@h/"
+    seen = registry.change(row.settings.model_copy(update={"fps": 5}), row.revision)
+    tokens = leases.take({"door": 0.1})
+    assert leases.renew(tokens, {"door": 0.2}) == []
+    assert read_camera_leases(cluster_bus)["door"].cost == 0.2
+    registry.note_ended("door", seen)
+    assert registry.read().has_ended("door")
+    registry.remove("door", seen)
+    leases.release("door", tokens["door"], 0.2)
+    assert read_camera_leases(cluster_bus) == {}
 
 
 def test_waiting_works_over_all_partitions(cluster_bus: Bus) -> None:
