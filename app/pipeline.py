@@ -155,6 +155,8 @@ class Pipeline:
         """Return how many processes of a row this run has."""
         if row.role == "store":
             return 1 if self.config.store.url else 0
+        if row.role == "mirror":
+            return 1 if self.config.mirror.url else 0
         if row.role == "inference":
             return self.config.inference.processes
         return self.config.postprocess.processes if row.role == "postprocess" else row.scale

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Role = Literal["ingest", "inference", "postprocess", "store"]
+Role = Literal["ingest", "inference", "postprocess", "store", "mirror"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,16 @@ PROCESSES: Final = (
         extra="postprocess",
         needs=("postprocess",),
         purpose="keeps cameras, sessions, tracks and poses in a database",
+    ),
+    ProcessRow(
+        role="mirror",
+        command="mirror",
+        scale=1,
+        scales=False,
+        restarts_in_run=3,
+        extra="mqtt",
+        needs=("postprocess",),
+        purpose="tells an MQTT broker what cameras do and whom they see",
     ),
 )
 """In the order `ghostpose run` starts them: what holds the first pose up longest comes first."""

@@ -245,6 +245,30 @@ class StoreConfig(_Frozen):
     run --output DIR` stores to `DIR/ghostpose.sqlite` unless told otherwise."""
 
 
+class MirrorConfig(_Frozen):
+    """An MQTT broker that is told what cameras do and whom they see. See docs/mqtt.md."""
+
+    url: str | None = None
+    """`mqtt://user:password@host:port`, or `mqtts://` for TLS; none = nothing is mirrored. The
+    password is best written as `${env:NAME}` or `${file:PATH}`."""
+
+    topic: str = Field(default="ghostpose", pattern=r"^[^+#/\s][^+#\s]*$", max_length=200)
+    """Prefix of all topics: `ghostpose/hall/poses`."""
+
+    cameras: tuple[str, ...] = ()
+    """Only these cameras; none = all, those that come later too."""
+
+    rate: float | None = Field(default=None, gt=0, le=1000)
+    """At most so many pose messages a second of each camera; the others are left out."""
+
+    ca: Path | None = None
+    """A file of certificates to trust under `mqtts://`; none = those of the host."""
+
+    discovery: str | None = Field(default=None, pattern=r"^[^+#/\s][^+#\s]*$", max_length=200)
+    """Prefix under which Home Assistant looks for devices, `homeassistant` unless changed there;
+    none = it is not told."""
+
+
 class GhostposeConfig(_Frozen):
     """A whole deployment, as one YAML file says it."""
 
@@ -253,6 +277,7 @@ class GhostposeConfig(_Frozen):
     inference: InferenceConfig = InferenceConfig()
     postprocess: PostprocessConfig = PostprocessConfig()
     store: StoreConfig = StoreConfig()
+    mirror: MirrorConfig = MirrorConfig()
 
     @field_validator("cameras", mode="before")
     @classmethod

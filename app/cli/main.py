@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "infer": "app.cli.infer",
     "postprocess": "app.cli.postprocess",
     "store": "app.cli.store",
+    "mirror": "app.cli.mirror",
     "tail": "app.cli.tail",
     "demo": "app.cli.demo",
     "pose": "app.cli.pose",

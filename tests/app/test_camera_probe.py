@@ -72,3 +72,16 @@ def test_what_is_wrong_is_one_sentence(
     assert words in said
     assert len(said.splitlines()) == 1
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("setting", [{"privacy": "blur_faces"}, {"pixels": "never"}])
+def test_no_picture_is_written_of_a_camera_whose_pictures_may_not_be_kept(
+    bus: Bus, server: EmbeddedServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting
+) -> None:
+    camera = {"name": "door", "source": "pattern:frames=3&width=64&height=48", **setting}
+    Registry(bus).add(CameraConfig.model_validate(camera))
+    seen = tmp_path / "seen.png"
+    look_at("door", "--picture", str(seen), "--redis", server.url, code=2)
+    assert "--picture: camera door doesn't allow it" in capsys.readouterr().err
+    assert not seen.exists()
+    look_at("door", "--redis", server.url)

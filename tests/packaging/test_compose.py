@@ -76,12 +76,14 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
         assert service["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
 
-def test_the_network_runs_by_a_cpu_and_a_gpu_profile(compose: dict[str, Any]) -> None:
+def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_mqtt_is_an_option(
+    compose: dict[str, Any],
+) -> None:
     services = compose["services"]
     profiles = {
         name: service["profiles"] for name, service in services.items() if "profiles" in service
     }
-    assert profiles == {"inference": ["cpu"], "inference-gpu": ["gpu"]}
+    assert profiles == {"inference": ["cpu"], "inference-gpu": ["gpu"], "mirror": ["mqtt"]}
     devices = services["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices[0]["capabilities"] == ["gpu"]
 

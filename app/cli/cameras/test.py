@@ -32,8 +32,14 @@ def test(
     """Open a camera from here: its codec, size and rate, or what is wrong with it."""
     from app.camera_probe import probe_camera
     from app.camera_target import find_camera
+    from ghostpose.errors import ConfigError
 
     found = find_camera(camera, redis)
+    if picture is not None and not found.keeps_pictures:
+        raise ConfigError(
+            f"--picture: camera {found.name} doesn't allow it (privacy {found.privacy}, pixels"
+            f" {found.pixels}): of this picture no poses are known to hide people by"
+        )
     probed = probe_camera(found, seconds)
     if picture is not None:
         _write(picture, probed.image_hw3)

@@ -1,0 +1,124 @@
+"""The JSON messages as JSON Schemas (draft 07), for programs in other languages.
+
+Made from the same types and limits as the decoders; unknown fields are allowed, more may come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final, get_args
+
+from ghostpose.codec.camera_state import CameraStatus
+from ghostpose.codec.checks import MAX_INTEGER
+from ghostpose.skeleton import KEYPOINTS, NUM_KEYPOINTS
+from ghostpose.types import (
+    CAMERA_NAME_PATTERN,
+    MAX_PEOPLE,
+    MAX_SIDE_PX,
+    EventKind,
+    SkipReason,
+    Timings,
+)
+
+Schema = dict[str, Any]
+
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
+_SIDE: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE_PX}
+
+
+def pose_schema() -> Schema:
+    """Return the schema of a pose message."""
+    return _object(
+        "The result for one frame.",
+        camera=camera_schema(),
+        session=_told(_COUNT, "One uninterrupted opening of the source; only grows."),
+        seq=_told(_COUNT, "0, 1, 2 ... of the frames published in the session."),
+        captured_at=_number("Unix seconds: when the frame was received, or recorded."),
+        media_time=_number("Seconds in the stream, strictly growing in a session."),
+        width=_told(_SIDE, "The source picture's, in pixels."),
+        height=_told(_SIDE, "The source picture's, in pixels."),
+        people={"type": "array", "maxItems": MAX_PEOPLE, "items": person_schema()},
+        timings_ms=_object(
+            "What each stage took, in milliseconds.",
+            **{stage.name: {"type": "number"} for stage in fields(Timings)},
+        ),
+    )
+
+
+def person_schema() -> Schema:
+    """Return the schema of one person in a pose message."""
+    point = {"type": "array", "minItems": 3, "maxItems": 3, "items": {"type": "number"}}
+    return _object(
+        "One person in one frame, in pixels of the source picture.",
+        track={
+            "type": ["string", "null"],
+            "pattern": rf"^{CAMERA_NAME_PATTERN.pattern}-[0-9]+$",
+            "description": "<camera>-<n>; the same person keeps it, and no one else ever gets it.",
+        },
+        score={"type": "number", "minimum": 0, "maximum": 1},
+        box={
+            "type": "array",
+            "minItems": 4,
+            "maxItems": 4,
+            "items": {"type": "number"},
+            "description": "x, y, width, height of the whole person.",
+        },
+        keypoints={
+            "type": "array",
+            "minItems": NUM_KEYPOINTS,
+            "maxItems": NUM_KEYPOINTS,
+            "items": point,
+            "description": f"x, y, score each; a missing one is 0, 0, 0: {', '.join(KEYPOINTS)}.",
+        },
+    )
+
+
+def event_schema() -> Schema:
+    """Return the schema of an event; what `details` hold depends on `kind`."""
+    schema = _object(
+        "What happened to a camera besides poses.",
+        kind={"enum": list(get_args(EventKind))},
+        camera=camera_schema(),
+        session=_COUNT,
+        seq=_told(_COUNT, "The frame; of session_end: how many were published."),
+        details={"type": "object"},
+    )
+    counts = {"type": "object", "additionalProperties": _COUNT}
+    details = {
+        "gap": _object("", reason={"enum": list(get_args(SkipReason))}),
+        "session_end": _object(
+            "", frames_read=_COUNT, skipped=counts, clock_repairs=_COUNT, published=_COUNT,
+            poses=_COUNT, gaps=_COUNT,
+        ),
+    }  # fmt: skip
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}},
+            "then": {"properties": {"details": inner}},
+        }
+        for kind, inner in details.items()
+    ]
+    return schema
+
+
+def camera_schema() -> Schema:
+    """Return the schema of a camera's name."""
+    return {"type": "string", "pattern": f"^{CAMERA_NAME_PATTERN.pattern}$"}
+
+
+def camera_status_schema(*others: str) -> Schema:
+    """Return the schema of what a camera does, and of other words for it."""
+    return {"enum": [*get_args(CameraStatus), *others]}
+
+
+def _object(description: str, **properties: Schema) -> Schema:
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    return _told(schema, description) if description else schema
+
+
+def _told(schema: Schema, description: str) -> Schema:
+    return {**schema, "description": description}
+
+
+def _number(description: str) -> Schema:
+    return {"type": "number", "description": description}

@@ -1,0 +1,279 @@
+"""The mirror between a real server and a real broker that comes, goes, hangs and refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import samples
+from brokers import MOSQUITTO, Listener, Mosquitto, wait_until
+from roles import Pipeline, make_pipeline
+
+from app.mirror.address import broker_address
+from app.mirror.loop import run_mirror
+from ghostpose.bus.camera_states import forget_camera_state, publish_camera_state
+from ghostpose.codec.camera_state import CameraState
+from ghostpose.config import MirrorConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ghostpose.bus import Bus, EmbeddedServer
+
+ROOT = Path(__file__).parents[3]
+
+pytestmark = [
+    pytest.mark.timeout(150),
+    pytest.mark.skipif(MOSQUITTO is None, reason="there is no mosquitto (Debian: mosquitto)"),
+]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def mirror(
+    server: EmbeddedServer, bus: Bus, broker: Mosquitto
+) -> Iterator[Callable[..., threading.Event]]:
+    """Run mirrors in threads; each call starts one and returns what stops it."""
+    stops: list[threading.Event] = []
+    threads: list[threading.Thread] = []
+
+    def start(**settings: object) -> threading.Event:
+        config = MirrorConfig.model_validate({"url": f"mqtt://127.0.0.1:{broker.port}", **settings})
+        assert config.url is not None
+        stop = threading.Event()
+        arguments = (server.url, broker_address(config.url, config.ca), config, stop)
+        threads.append(threading.Thread(target=run_mirror, args=arguments))
+        threads[-1].start()
+        wait_until(lambda: any(w.role == "mirror" for w in bus.workers()), "the mirror's start")
+        stops.append(stop)
+        return stop
+
+    yield start
+    for stop in stops:
+        stop.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def load(bus: Bus) -> dict[str, float]:
+    return next(dict(w.load) for w in bus.workers() if w.role == "mirror")
+
+
+def play(pipeline: Pipeline, frames: int = 1) -> None:
+    for _ in range(frames):
+        pipeline.publish()
+        pipeline.infer()
+        pipeline.commit()
+
+
+def test_poses_and_events_come_as_the_streams_have_them(mirror, broker, pipeline) -> None:
+    mirror()
+    with Listener(broker.port) as listener:
+        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
+        play(pipeline, 3)
+        pipeline.publisher.end(frames_read=3, skipped={})
+        pipeline.commit()
+        wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == 3, "three poses")
+        wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "an event")
+    assert [json.loads(p) for p in listener.of("ghostpose/lobby/poses")] == pipeline.poses()
+    assert json.loads(listener.of("ghostpose/lobby/events")[-1])["kind"] == "session_end"
+    assert listener.last("ghostpose/lobby/people") == b"1"
+
+
+def state(status: str, **changes: object) -> CameraState:
+    return CameraState("lobby", status, 1.0, "w", "host", 1, **changes)  # type: ignore[arg-type]
+
+
+def test_a_cameras_state_is_retained_until_the_camera_is_no_more(mirror, broker, bus) -> None:
+    publish_camera_state(bus, state("playing"))
+    mirror(discovery="homeassistant")
+    topic, found = "ghostpose/lobby/state", "homeassistant/sensor/ghostpose_lobby/people/config"
+    with Listener(broker.port) as first:
+        wait_until(lambda: first.last(topic) is not None, "the camera's state")
+        wait_until(lambda: first.last(found) is not None, "the device")
+    with Listener(broker.port) as late:
+        wait_until(lambda: late.last(topic) is not None, "a retained state")
+        assert json.loads(late.last(topic) or b"{}")["status"] == "playing"
+        publish_camera_state(bus, state("waiting", problem="nothing answers there"))
+        wait_until(lambda: b"waiting" in (late.last(topic) or b""), "the change")
+        forget_camera_state(bus, "lobby")
+        wait_until(lambda: late.last(topic) == b"" == late.last(found), "its removal")
+
+
+def test_a_mirror_that_is_stopped_says_so_and_one_that_dies_is_said_to(
+    mirror, broker, server, tmp_path
+) -> None:
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    with Listener(broker.port) as listener:
+        stop = mirror()
+        wait_until(lambda: listener.last("ghostpose/status") == b"online", "its start")
+        stop.set()
+        wait_until(lambda: listener.last("ghostpose/status") == b"offline", "its end")
+        command = (sys.executable, "-m", "app.cli.main", "mirror", url, "--topic", "other")
+        process = subprocess.Popen([*command, "--redis", server.url], cwd=ROOT)
+        wait_until(lambda: listener.last("other/status") == b"online", "the other's start")
+        process.kill()
+        process.wait()
+        wait_until(lambda: listener.last("other/status") == b"offline", "its last will")
+
+
+def test_a_broker_that_is_down_loses_poses_by_number_and_nothing_waits(
+    mirror, broker, pipeline, bus
+) -> None:
+    publish_camera_state(bus, state("playing"))
+    mirror()
+    with Listener(broker.port) as listener:
+        play(pipeline, 2)
+        wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == 2, "two poses")
+    broker.stop()
+    wait_until(lambda: load(bus)["connected"] == 0, "its loss")
+    play(pipeline, 5)
+    assert pipeline.committed_seqs() == list(range(7)), "the pipeline has not noticed"
+    wait_until(lambda: load(bus)["dropped"] == 5, "five drops")
+    broker.start()
+    with Listener(broker.port) as listener:
+        # The broker has forgotten everything; what is retained is told it again.
+        wait_until(lambda: listener.last("ghostpose/lobby/state") is not None, "the state")
+        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
+        play(pipeline, 1)
+        wait_until(lambda: bool(listener.of("ghostpose/lobby/poses")), "poses again")
+    assert json.loads(listener.of("ghostpose/lobby/poses")[0])["seq"] == 7
+
+
+def test_events_wait_for_a_broker_that_is_down(mirror, broker, pipeline, bus) -> None:
+    mirror()
+    wait_until(lambda: load(bus)["connected"] == 1, "the connection")
+    broker.stop()
+    wait_until(lambda: load(bus)["connected"] == 0, "its loss")
+    play(pipeline, 1)
+    pipeline.publisher.end(frames_read=1, skipped={})
+    pipeline.commit()
+    wait_until(lambda: load(bus)["dropped"] == 1, "the pose's drop")
+    broker.start()
+    with Listener(broker.port) as listener:
+        wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "the event")
+    assert json.loads(listener.of("ghostpose/lobby/events")[-1])["kind"] == "session_end"
+
+
+def test_a_broker_that_hangs_bounds_what_is_on_the_way(
+    mirror, broker, bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.mirror.broker.ON_THE_WAY", 20)
+    mirror()
+    wait_until(lambda: load(bus)["connected"] == 1, "the connection")
+    broker.hang()
+    crowd = make_pipeline(bus, "crowd", credit=100)
+    many = 200
+    monkeypatch.setattr(
+        "roles.samples.pose", lambda frame, _make=samples.pose: _make(frame, people=100)
+    )
+    play(crowd, many)  # 15 MB: more than the sockets between hold
+    wait_until(lambda: load(bus)["dropped"] > 0, "a drop")
+    assert len(crowd.committed_seqs()) > 0
+    wait_until(lambda: load(bus)["dropped"] + load(bus)["sent"] >= many, "all being dealt with")
+    broker.go_on()
+
+
+def test_only_chosen_cameras_are_mirrored_and_no_faster_than_said(mirror, broker, bus) -> None:
+    mirror(cameras=("lobby",), rate=0.1)
+    with Listener(broker.port) as listener:
+        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
+        for name in ("door", "lobby"):
+            play(make_pipeline(bus, name), 3)
+        lobby = make_pipeline(bus, "lobby")
+        lobby.publisher.end(frames_read=0, skipped={})
+        lobby.commit()
+        wait_until(
+            lambda: any(b"session_end" in e for e in listener.of("ghostpose/lobby/events")),
+            "the last event",
+        )
+    assert len(listener.of("ghostpose/lobby/poses")) == 1
+    assert not any("door" in message.topic for message in listener.messages)
+
+
+def test_a_server_that_restarts_is_waited_for(mirror, broker, server, bus, pipeline) -> None:
+    mirror()
+    with Listener(broker.port) as listener:
+        play(pipeline, 1)
+        wait_until(lambda: bool(listener.of("ghostpose/lobby/poses")), "a pose")
+        server.restart()
+        again = make_pipeline(bus, "lobby")
+        play(again, 1)
+        wait_until(
+            lambda: (
+                str(again.publisher.session).encode()
+                in (listener.last("ghostpose/lobby/poses") or b"")
+            ),
+            "the new session's pose",
+        )
+
+
+@contextmanager
+def mirroring(server: EmbeddedServer, url: str, ca: Path | None = None) -> Iterator[None]:
+    """Run a mirror to `url` meanwhile."""
+    stop = threading.Event()
+    arguments = (server.url, broker_address(url, ca), MirrorConfig(url=url), stop)
+    thread = threading.Thread(target=run_mirror, args=arguments)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_password_is_needed_and_given(
+    server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.touch(0o600)
+    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "me", "right"], check=True)
+    monkeypatch.setenv("MQTT_PASSWORD", "right")
+    with Mosquitto(tmp_path, f"password_file {passwords}") as broker:
+        place = f"127.0.0.1:{broker.port}"
+        with mirroring(server, f"mqtt://me:wrong@{place}"):
+            wait_until(lambda: "it refuses the connection" in caplog.text, "the refusal")
+        with (
+            mirroring(server, f"mqtt://me:${{env:MQTT_PASSWORD}}@{place}"),
+            Listener(broker.port, "me", "right") as listener,
+        ):
+            wait_until(lambda: listener.last("ghostpose/status") == b"online", "its word")
+    assert "right" not in caplog.text
+    assert "wrong" not in caplog.text
+
+
+@pytest.mark.usefixtures("bus")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+def test_a_broker_with_tls_is_trusted_by_its_certificate_alone(
+    server, tmp_path: Path, caplog
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-keyout", str(key), "-out", str(certificate), *subject],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    lines = (f"certfile {certificate}", f"keyfile {key}")
+    with Mosquitto(tmp_path, *lines) as broker:
+        url = f"mqtts://127.0.0.1:{broker.port}"
+        with mirroring(server, url):
+            wait_until(lambda: "not with a trusted certificate" in caplog.text, "the distrust")
+        caplog.set_level("INFO")
+        with mirroring(server, url, certificate):
+            wait_until(lambda: "connected to the broker" in caplog.text, "it connects")
