@@ -23,9 +23,9 @@ from ghostpose.errors import (
 from ingest.backoff import Patience
 from ingest.counters import Counters, Tally
 from ingest.lateness import ClockTrust
-from ingest.never import check_server
 from ingest.opening import Opening, StuckError
 from ingest.previews import Previews
+from ingest.privacy import check_server, forget_what_was_kept
 from ingest.reopening import Reopening
 from ingest.report import CameraReport
 from ingest.session import Session
@@ -273,6 +273,8 @@ class CameraLoop:
     def _open_session(self, bus: Bus) -> FramePublisher:
         name = self._camera.name
         check_server(bus, self._camera)
+        if not self._sessions:
+            forget_what_was_kept(bus, self._camera)
         bus.register_camera(name, policy=self._camera.policy, credit=self._camera.credit)
         publisher = FramePublisher(bus, name)
         publisher.open_session()

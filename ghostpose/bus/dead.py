@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ghostpose.bus.retention import DEAD_KEPT, DEAD_NAMES_BYTES, DEAD_PAYLOAD_BYTES
 from ghostpose.bus.steps import Step
+from ghostpose.codec.entries import from_read
 from ghostpose.codec.messages import encode_gap_header
+from ghostpose.server import translated
 
 if TYPE_CHECKING:
     from ghostpose.bus.connection import Bus
@@ -72,6 +74,23 @@ def mend(bus: Bus, partition: int) -> int:
             mended,
         )
     return mended
+
+
+def forget_pictures(bus: Bus, camera: str) -> int:
+    """Remove the dead letters that hold a picture of a camera; return how many there were.
+
+    Raises:
+        BusUnavailableError: the server doesn't answer.
+    """
+    key = bus.keys.dead(bus.keys.partition_of(camera))
+    with translated(bus.address):
+        letters: Any = bus.client.xrange(key)
+        found = [
+            entry.id
+            for _, entry in from_read([(key.encode(), letters)])
+            if entry.fields.get(b"c") == camera.encode() and entry.fields.get(b"p")
+        ]
+        return bus.client.xdel(key, *found) if found else 0
 
 
 def short_detail(detail: str) -> str:

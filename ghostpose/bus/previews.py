@@ -40,6 +40,16 @@ def publish_preview(bus: Bus, preview: Preview) -> None:
         bus.client.set(key, value, px=round(PREVIEW_KEPT_S * 1000))
 
 
+def forget_preview(bus: Bus, camera: str) -> None:
+    """Remove a camera's preview at once.
+
+    Raises:
+        BusUnavailableError: the server doesn't answer.
+    """
+    with translated(bus.address):
+        bus.client.delete(bus.keys.preview(camera))
+
+
 class OwnPoses:
     """A camera's pose messages, as the process that publishes its frames reads them back."""
 

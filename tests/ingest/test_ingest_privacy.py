@@ -1,4 +1,4 @@
-"""A camera whose pictures must not be kept refuses a server that writes to disk."""
+"""What a camera's privacy asks of the server before its first frame goes there."""
 
 from __future__ import annotations
 
@@ -71,3 +71,30 @@ def test_a_camera_that_may_be_kept_does_not_ask(server, bus, kept, consumer, sto
     kept.config_set("appendonly", "yes")
     camera = CameraConfig(name="cam", source="pattern:frames=2", policy="every")
     assert run_camera(camera, server.url, stop).problem is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "left"),
+    [
+        ({}, [b"cam", b"other"]),
+        ({"privacy": "skeleton"}, [b"other"]),
+        ({"pixels": "never"}, [b"other"]),
+    ],
+    ids=["as it was", "skeleton", "never"],
+)
+def test_what_was_kept_before_a_setting_became_stricter_is_removed(
+    server, bus, consumer, stop, settings: dict[str, str], left: list[bytes]
+) -> None:
+    dead, preview = bus.keys.dead(bus.keys.partition_of("cam")), bus.keys.preview("cam")
+    for name in ("cam", "other"):
+        bus.client.xadd(dead, {"why": "poison", "from": "x", "c": name, "p": b"a picture"})
+    bus.client.xadd(dead, {"why": "poison", "from": "x", "c": "cam", "p": b""})
+    bus.client.set(preview, b"a picture")
+    camera = CameraConfig.model_validate(
+        {"name": "cam", "source": "pattern:frames=2", "policy": "every", **settings}
+    )
+    assert run_camera(camera, server.url, stop).problem is None
+    letters = [fields for _, fields in bus.client.xrange(dead)]
+    assert [fields[b"c"] for fields in letters if fields[b"p"]] == left
+    assert any(not fields[b"p"] for fields in letters), "letters without a picture stay"
+    assert (bus.client.get(preview) is not None) == (b"cam" in left)
