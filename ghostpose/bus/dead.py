@@ -55,18 +55,47 @@ def bury(
     return bool(bus.run(Step.BURY, keys, arguments))
 
 
-def mend(bus: Bus, partition: int) -> int:
+def bury_nameless(
+    bus: Bus,
+    partition: int,
+    *,
+    source: str,
+    group: str,
+    entry_id: str,
+    detail: str,
+    keep_payload: bool,
+) -> bool:
+    """Bury an entry that doesn't say which frame it was; False: it was gone already.
+    Its camera would wait for its ticket for ever, so first a tombstone is put in the place of every
+    frame that is nowhere else. In this order: who is killed between the two steps leaves the entry
+    to the next, who does both again.
+    """
+    mend(bus, partition, source, entry_id)
+    return bury(
+        bus,
+        partition,
+        source=source,
+        group=group,
+        entry_id=entry_id,
+        frame_id=None,
+        reason="decode",
+        detail=detail,
+        keep_payload=keep_payload,
+    )
+
+
+def mend(bus: Bus, partition: int, source: str, leave_out: str) -> int:
     """Put tombstones in the place of frames that are nowhere; return how many there were.
 
-    To be called after burying entries that don't say which frame they were: their cameras would
-    wait for their tickets for ever. What is in flight tells which tickets those are, and session
-    and seq unless nothing else of an older session is left. A process killed between the two steps
-    leaves it to whoever next buries such an entry of this partition.
+    The entry `leave_out` of `source` counts as gone. What is in flight tells which tickets are
+    missing, and session and seq unless nothing else of an older session is left.
     """
     cameras = [name for name, entry in bus.cameras().items() if entry.partition == partition]
     keys = bus.keys
-    names = (keys.frames(partition), keys.maps(partition), *map(keys.camera, cameras))
-    mended = int(bus.run(Step.MEND, names, (encode_gap_header("decode"), *cameras)))
+    streams = (keys.frames(partition), keys.maps(partition))
+    left_out = (leave_out, 1 + streams.index(source))
+    names = (*streams, *map(keys.camera, cameras))
+    mended = int(bus.run(Step.MEND, names, (encode_gap_header("decode"), *left_out, *cameras)))
     if mended:
         _log.error(
             "partition %d: %d frames were damaged beyond recognition and became gaps",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from ghostpose.bus.consumers import IdleConsumers
-from ghostpose.bus.dead import bury, mend
+from ghostpose.bus.dead import bury, bury_nameless
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.maps import encode_maps
@@ -230,17 +230,27 @@ class FrameReader:
             raise DecodeError(f"{frame_id}: this camera doesn't belong to {stream}")
 
     def _give_up(self, stream: str, entry: StreamEntry, error: DecodeError) -> None:
+        """Bury an entry, without its picture: whether that may be kept is not known."""
         try:
             frame_id = decode_id(entry.fields)
             self._check_partition(stream, frame_id)
         except DecodeError:
-            frame_id = None
-        # Whether its picture may be kept is not known, so it is not.
-        if self._bury(stream, entry.id, frame_id, "decode", str(error), keep_picture=False):
+            buried = bury_nameless(
+                self._bus,
+                self._partition[stream],
+                source=stream,
+                group=INFERENCE_GROUP,
+                entry_id=entry.id,
+                detail=str(error),
+                keep_payload=False,
+            )
+        else:
+            buried = self._bury(
+                stream, entry.id, frame_id, "decode", str(error), keep_picture=False
+            )
+        if buried:
             self._buried += 1
             _log.warning("entry %s of %s is buried: %s", entry.id, stream, error)
-            if frame_id is None:
-                mend(self._bus, self._partition[stream])
 
     def _replace(self, delivery: FrameDelivery, kind: str, header: bytes, payload: bytes) -> bool:
         frame_id = delivery.message.id
@@ -253,7 +263,7 @@ class FrameReader:
         self,
         stream: str,
         entry_id: str,
-        frame_id: FrameId | None,
+        frame_id: FrameId,
         reason: SkipReason,
         detail: str,
         *,

@@ -16,7 +16,7 @@ from ghostpose.bus.commit import (
     gap_outcome,
     pose_outcome,
 )
-from ghostpose.bus.dead import bury, mend
+from ghostpose.bus.dead import bury_nameless
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import StreamEntry, from_read, from_script
 from ghostpose.codec.messages import decode_id, decode_maps_entry
@@ -200,18 +200,15 @@ class MapsReader:
             except DecodeError as error:
                 self._undecodable += 1
                 _log.warning("entry %s of partition %d is buried: %s", entry.id, partition, error)
-                bury(
+                bury_nameless(
                     self._bus,
                     partition,
                     source=self._bus.keys.maps(partition),
                     group=POSTPROCESS_GROUP,
                     entry_id=entry.id,
-                    frame_id=None,
-                    reason="decode",
                     detail=str(error),
                     keep_payload=True,
                 )
-                mend(self._bus, partition)
             else:
                 decoded.append(delivery)
         return decoded

@@ -7,14 +7,16 @@
 -- KEYS[2+i]  cam     hash    of camera i of the partition; read: session, seq, next, committed,
 --                            csession, ended
 -- ARGV[1]    header of a tombstone
--- ARGV[1+i]  camera i
+-- ARGV[2]    id of an entry that counts as gone, since it is about to be buried
+-- ARGV[3]    1: it is in frames; 2: in maps
+-- ARGV[3+i]  camera i
 -- Reply: number of tombstones
 
 -- Entries read at a time: they come with their payload.
 local PAGE = 8
 
 local known = {}  -- camera -> ticket -> {session, seq, is an end}
-for i = 2, #ARGV do
+for i = 4, #ARGV do
   known[ARGV[i]] = {}
 end
 
@@ -34,7 +36,9 @@ for s = 1, 2 do
   while from do
     local entries = redis.call('XRANGE', KEYS[s], from, '+', 'COUNT', PAGE)
     for _, entry in ipairs(entries) do
-      note(entry)
+      if s ~= tonumber(ARGV[3]) or entry[1] ~= ARGV[2] then
+        note(entry)
+      end
     end
     from = #entries == PAGE and '(' .. entries[PAGE][1] or nil
   end
@@ -63,9 +67,9 @@ local function frame_of(ticket, tickets, cam)
 end
 
 local mended = 0
-for i = 2, #ARGV do
+for i = 4, #ARGV do
   local tickets = known[ARGV[i]]
-  local cam = redis.call('HMGET', KEYS[1 + i], 'session', 'seq', 'next', 'committed', 'csession',
+  local cam = redis.call('HMGET', KEYS[i - 1], 'session', 'seq', 'next', 'committed', 'csession',
     'ended')
   for ticket = tonumber(cam[4] or 0) + 1, cam[1] and tonumber(cam[3]) - 1 or 0 do
     if not tickets[ticket] then

@@ -7,7 +7,7 @@ import logging
 import pytest
 from roles import make_pipeline
 
-from ghostpose.bus import FrameReader, consumers
+from ghostpose.bus import FrameReader, consumers, dead
 from ghostpose.bus.dead import mend
 
 
@@ -71,7 +71,29 @@ def test_mending_touches_nothing_that_is_in_flight(bus) -> None:
     for pipeline in pipelines:
         pipeline.publish(3)
     pipelines[0].infer(4)
-    assert [mend(bus, partition) for partition in range(bus.partitions)] == [0] * bus.partitions
+    for partition in range(bus.partitions):
+        assert mend(bus, partition, bus.keys.frames(partition), "0-1") == 0
+
+
+def test_whoever_is_killed_before_burying_a_nameless_entry_leaves_no_hole(
+    pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.publish(3)
+    damage(pipeline, pipeline.bus.keys.frames(pipeline.partition), 1, s="-")
+
+    def killed(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(dead, "bury", killed)
+        with pytest.raises(KeyboardInterrupt):
+            FrameReader(pipeline.bus, "dies").take(3, 0)
+    assert pipeline.frames.claim_idle(0, 9) != []
+    for delivery in pipeline.frames.claim_idle(0, 9):
+        pipeline.finish(delivery)
+    pipeline.commit(sorted(pipeline.take_maps(), key=lambda d: d.message.id.ticket))
+    assert pipeline.committed_seqs() == [0, 2]
+    assert pipeline.bus.client.xlen(pipeline.bus.keys.dead(pipeline.partition)) == 1
 
 
 def test_killed_workers_are_forgotten_once_nothing_is_lent_to_them(
