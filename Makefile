@@ -2,6 +2,7 @@
 # make demo    see people's skeletons: installs what a CPU machine needs, plays a clip, draws
 # make test    the tests (adds the test tools and torch)
 # make lint    style, types, and which package may import which
+# make model   explore the protocol's model further than the tests do (many minutes)
 # make bench   measure what the documentation claims
 # make lock    choose newer versions of everything, within pyproject.toml's ranges
 # make clean   remove what these made; `make distclean` removes .venv too
@@ -19,7 +20,10 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 TESTS ?= tests
 
-.PHONY: environment demo test lint bench lock clean distclean
+# Frames, sessions, damaged entries.
+MODEL ?= 3 2 1
+
+.PHONY: environment demo test lint model bench lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -35,6 +39,9 @@ lint: .venv/.test-$(TORCH)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+model: .venv/bin/python
+	$(BIN)/python tests/protocol/protocol_explorer.py $(MODEL)
 
 bench: .venv/.test-$(TORCH)
 	$(BIN)/python -m benchmarks
