@@ -35,12 +35,18 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from ghostpose.config import CameraConfig
+    from ingest.report import CameraReport
 
 
 def main(
-    camera: CameraConfig, bus_url: str, partitions: int | None, pipe: Connection, log_level: int
+    camera: CameraConfig,
+    bus_url: str,
+    partitions: int | None,
+    resume: int | None,
+    pipe: Connection,
+    log_level: int,
 ) -> None:
-    """Play `camera` and send its `CameraReport` through `pipe`."""
+    """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`."""
     log_to_stderr(log_level)
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
     stop = threading.Event()
@@ -48,17 +54,21 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     # The supervisor starts it with SIGTERM held back, so that one that came until here counts too.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
-    loop = CameraLoop(camera, bus_url, stop, partitions)
+
+    def tell(news: int | CameraReport) -> None:
+        try:
+            pipe.send(news)
+        except OSError:
+            logging.getLogger("ingest.Camera").info("camera %s: nobody hears it", camera.name)
+
+    loop = CameraLoop(camera, bus_url, stop, partitions, resume, tell)
     threading.Thread(target=_hear_supervisor, args=(pipe, loop, stop), daemon=True).start()
     with dead_man_switch():
         report = loop.run()
     if report.stuck:
         logging.getLogger("ingest.Camera").error("%s", report.problem)
         os._exit(STUCK)  # the supervisor starts another; nothing in here can be waited for
-    try:
-        pipe.send(report)
-    except OSError:
-        logging.getLogger("ingest.Camera").info("camera %s: nobody hears its report", camera.name)
+    tell(report)
 
 
 def _hear_supervisor(pipe: Connection, loop: CameraLoop, stop: threading.Event) -> None:

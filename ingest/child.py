@@ -11,13 +11,14 @@ import logging
 import multiprocessing
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus.backoff import Backoff
 from ingest import camera_process
+from ingest.report import CameraReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
     from ghostpose.config import CameraConfig
-    from ingest.report import CameraReport
 
 DRAIN_S: Final = 8.0
 """How long cameras may take to end their sessions after SIGTERM before they are killed; more than
@@ -46,12 +46,16 @@ def fork_server() -> ForkServerContext:
 
 @dataclass(slots=True)
 class CameraProcess:
-    """A camera and its process, while there is one. `due_s`: when to start it, monotonic."""
+    """A camera and its process, while there is one.
+
+    `due_s`: when to start it, monotonic; `session`: the newest that it opened.
+    """
 
     camera: CameraConfig
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     report: CameraReport | None = None
+    session: int | None = None
     started_at_s: float = 0.0
     due_s: float = 0.0
     crashes: int = 0
@@ -71,6 +75,7 @@ class CameraProcess:
                 self.camera,
                 bus_url,
                 partitions,
+                self.session,
                 theirs,
                 logging.getLogger().getEffectiveLevel(),
             ),
@@ -96,14 +101,22 @@ class CameraProcess:
         assert self.pipe is not None
         self.process.join()
         code = self.process.exitcode
-        try:
-            self.report = self.pipe.recv() if self.pipe.poll() else None
-        except EOFError:
-            self.report = None
+        self._hear(self.pipe)
         self.pipe.close()
         self.process.close()
         self.process = self.pipe = None
         return code if self.report is None else None
+
+    def _hear(self, pipe: Connection) -> None:
+        """Take all that the process said."""
+        self.report = None
+        with suppress(EOFError):  # it is gone, and all is heard
+            while pipe.poll():
+                news = pipe.recv()
+                if isinstance(news, CameraReport):
+                    self.report = news
+                else:
+                    self.session = news
 
     def plan_restart(self) -> float:
         """Count a crash and put the next start off; return for how long, in seconds."""

@@ -36,11 +36,11 @@ from ingest.watchdog import TroubleError, Watchdog
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ghostpose.codec.camera_state import CameraCounts, CameraStatus
     from ghostpose.config import CameraConfig
-    from ingest.sources import Source
+    from ingest.sources import Source, SourceInfo
 
 RECORDING_OUTAGE_S: Final = 120.0
 """How long a recording waits for a server that is away; a live camera waits for ever."""
@@ -73,7 +73,11 @@ class _Around:
 
 
 class CameraLoop:
-    """Opens the source and a session, plays it, and begins anew as long as there is a reason to."""
+    """Opens the source and a session, plays it, and begins anew as long as there is a reason to.
+
+    `opened` is told the number of each session. A recording goes on with session `resume`, that of
+    a process that crashed, if the server still knows it.
+    """
 
     def __init__(
         self,
@@ -81,8 +85,11 @@ class CameraLoop:
         bus_url: str,
         stop: threading.Event,
         partitions: int | None = None,
+        resume: int | None = None,
+        opened: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._camera, self._bus_url, self._stop = camera, bus_url, stop
+        self._newest_session, self._opened = resume, opened
         self._partitions = partitions
         outage_s = None if camera.policy == "latest" else RECORDING_OUTAGE_S
         self._patience = Patience(camera.name, stop, outage_s)
@@ -204,16 +211,18 @@ class CameraLoop:
         """
         try:
             publisher = self._patience.call(
-                lambda: self._open_session(around.bus), wait_when_full=True
+                lambda: self._open_session(around.bus, source.info), wait_when_full=True
             )
         except GhostposeError:
             source.close()
             raise
-        self._begin_counting()
+        self._begin_counting(goes_on=publisher.session == self._newest_session)
+        self._newest_session = publisher.session
+        self._opened(publisher.session)
         around.board.opened(publisher.session, source.info.description)
         _log.info(
-            "camera %s: session %d: %s",
-            self._camera.name, publisher.session, source.info.description,
+            "camera %s: session %d from frame %d: %s",
+            self._camera.name, publisher.session, publisher.next_seq, source.info.description,
         )  # fmt: skip
         try:
             self._playing = self._session(around, source, publisher)
@@ -222,7 +231,7 @@ class CameraLoop:
         except SessionLostError as error:
             self._counters.close()
             _log.warning(
-                "camera %s: begins a new session, since the server lost its memory (%s)",
+                "camera %s: plays again, since the server lost its memory (%s)",
                 self._camera.name, error,
             )  # fmt: skip
             return False
@@ -265,17 +274,26 @@ class CameraLoop:
             board.saw()
             self._reopening.plays()
 
-    def _begin_counting(self) -> None:
+    def _begin_counting(self, *, goes_on: bool) -> None:
+        """Count a session anew; what was counted of one that goes on is counted again."""
         self._sessions += 1
-        self._before = self._before.plus(self._counters.tally())
+        if not goes_on:
+            self._before = self._before.plus(self._counters.tally())
         self._counters = Counters()
 
-    def _open_session(self, bus: Bus) -> FramePublisher:
+    def _open_session(self, bus: Bus, source: SourceInfo) -> FramePublisher:
+        """Open a new session; a recording goes on with that which the server still knows."""
         name = self._camera.name
         check_server(bus, self._camera)
         if not self._sessions:
             forget_what_was_kept(bus, self._camera)
         bus.register_camera(name, policy=self._camera.policy, credit=self._camera.credit)
         publisher = FramePublisher(bus, name)
-        publisher.open_session()
+        former = self._newest_session if self._gives_the_same_again(source) else None
+        if former is None or not publisher.resume_session(former):
+            publisher.open_session()
         return publisher
+
+    def _gives_the_same_again(self, source: SourceInfo) -> bool:
+        """Whether its frame of a number is the same each time it is opened."""
+        return self._camera.policy == "every" and not (self._camera.loop or source.live)

@@ -74,6 +74,7 @@ class PlayedCamera:
         if self._kill_at_s is None and only_prepares(former, camera) and self._one.adopt(camera):
             return
         self._one.backoff.failures, self._one.due_s = 0, 0.0
+        self._one.session = None  # played otherwise, a frame of a number is another
         self._ask_to_end()
 
     def _ask_to_end(self) -> None:

@@ -67,6 +67,8 @@ class Session:
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
         self._reader = Reader(camera, source, self._handoff, counters, now_s, watchdog, tell)
         self._unprepared = 0
+        self._resumed_at = publisher.next_seq
+        """Frames that a former process published: read again, for the counts, but not sent."""
         self._plans: dict[tuple[int, int], Plan] = {}
         self._planned_by = camera
 
@@ -119,6 +121,9 @@ class Session:
     def _publish(self, frame: ReadFrame) -> None:
         """Publish `frame`, or under `latest` a newer one that came while there was no credit."""
         ready = self._try_prepare(frame)
+        if ready is not None and self._counters.tally().published < self._resumed_at:
+            self._counters.count_published()
+            return
         while ready is not None and (full := self._send(*ready)) is not None:
             if not self._wait_for_credit(full):
                 self._counters.count_skipped("shutdown")
@@ -204,6 +209,7 @@ class Session:
         return False
 
     def _end(self) -> None:
+        self._count_what_was_not_read_again()
         tally = self._counters.tally()
         self._patience.call(
             lambda: self._publisher.end(
@@ -216,3 +222,9 @@ class Session:
             self._camera.name, self._publisher.session, tally.read, tally.published,
             dict(tally.skipped),
         )  # fmt: skip
+
+    def _count_what_was_not_read_again(self) -> None:
+        """Count frames of a former process that this one, asked to stop, did not come to."""
+        for _ in range(self._resumed_at - self._counters.tally().published):
+            self._counters.count_read()
+            self._counters.count_published()

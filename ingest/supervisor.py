@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
 
 RECORDING_RESTARTS: Final = 3
-"""How often a recording whose process crashed is started again, from its beginning, in a new
-session; a live camera is started again for ever."""
+"""How often a recording whose process crashed is started again, to go on where it was; a live
+camera is started again for ever, each time in a new session."""
 
 _log = logging.getLogger("ingest.Supervisor")
 
@@ -136,7 +136,7 @@ class Supervisor:
                 _log.error("%s", one.report.problem)
             return
         _log.warning(
-            "camera %s: its process ended with %s; starts again in %.1f s, in a new session",
+            "camera %s: its process ended with %s; starts again in %.1f s",
             one.camera.name, how, wait_s,
         )  # fmt: skip
 

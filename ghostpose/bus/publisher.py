@@ -89,6 +89,25 @@ class FramePublisher:
         self.session, self._next_seq = int(reply[1]), 0
         return self.session
 
+    def resume_session(self, session: int) -> bool:
+        """Go on with a session where the server says that it is; False: only a new one can be.
+
+        For a source that gives the same frames again, whose former publisher is gone. The first
+        `next_seq` frames are not to be sent again.
+        """
+        with translated(self._bus.address):
+            cam: Any = self._bus.client.hmget(self._cam_key, "session", "seq", "ended")
+        known, seq, ended = cam
+        if known is None or int(known) != session or ended == known:
+            return False
+        self.session, self._next_seq = session, int(seq)
+        return True
+
+    @property
+    def next_seq(self) -> int:
+        """Number of the next frame: how many the session has, those of former publishers too."""
+        return self._next_seq
+
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
         """Publish one frame, or answer `Full` if the credit is used up.
 

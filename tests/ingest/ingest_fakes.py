@@ -115,6 +115,7 @@ class FakePublisher:
 
     def __init__(self, *answers: Exception | str | None, credit: int | None = None) -> None:
         self.session = 7
+        self.resumed_at = 0
         self.published: list[FrameInfo] = []
         self.pictures: list[EncodedPicture] = []
         self.ended: tuple[int, dict[str, int], int] | None = None
@@ -123,6 +124,10 @@ class FakePublisher:
         self.credit = threading.Event()
         self.credit.set()
         self._answers, self._credit = list(answers), credit
+
+    @property
+    def next_seq(self) -> int:
+        return self.resumed_at + len(self.published)
 
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
         answer = self._answers.pop(0) if self._answers else None
@@ -143,5 +148,5 @@ class FakePublisher:
     def end(self, *, frames_read: int, skipped: Mapping[str, int], clock_repairs: int = 0) -> None:
         if self.end_answers:
             raise self.end_answers.pop(0)
-        assert frames_read == len(self.published) + sum(skipped.values())
+        assert frames_read == self.next_seq + sum(skipped.values())
         self.ended = (frames_read, dict(skipped), clock_repairs)

@@ -74,7 +74,7 @@ def test_never_more_frames_are_in_flight_than_the_credit_says(
     consumer: Consumer, server: EmbeddedServer, camera: Callable[..., CameraConfig]
 ) -> None:
     consumer.paused.set()
-    source = "pattern:frames=30&width=64&height=48"
+    source = "pattern:frames=30&fps=10&width=64&height=48"
     running = Running(camera(source, credit=3, height=64), server.url)
     with Bus.connect(server.url) as bus:
         wait_until(lambda: bus.counters("cam").in_flight == 3, "three frames in flight")
@@ -160,6 +160,24 @@ def test_a_server_that_loses_its_memory_gets_the_recording_again_in_a_new_sessio
     assert (report.problem, report.sessions, report.tally.published) == (None, 2, 40)
     assert len({frame.id.session for frame in consumer.frames}) == 1
     assert [frame.id.seq for frame in consumer.frames] == list(range(40))
+
+
+def test_a_server_that_loses_its_newest_data_gets_the_recording_from_there_in_the_same_session(
+    bus: Bus, server: EmbeddedServer, camera: Callable[..., CameraConfig]
+) -> None:
+    source = "pattern:frames=30&fps=10&width=64&height=48"
+    running = Running(camera(source, height=64, credit=8), server.url)
+    wait_until(lambda: bus.counters("cam").in_flight == 8, "eight frames in flight")
+    frames, cam = bus.keys.frames(bus.keys.partition_of("cam")), bus.keys.camera("cam")
+    bus.client.xdel(frames, *[entry_id for entry_id, _ in bus.client.xrange(frames)[5:]])
+    bus.client.hset(cam, mapping={"seq": 5, "next": 6, "published": 5})
+    with Consumer(server.url) as consumer:
+        report = running.join()
+        consumer.wait_for(lambda: bool(consumer.ends), "the end of the session")
+    assert (report.problem, report.tally.read, report.tally.published) == (None, 30, 30)
+    assert len({frame.id.session for frame in consumer.frames}) == 1
+    assert [frame.id.seq for frame in consumer.frames] == list(range(30))
+    assert [round(10 * f.info.media_time) for f in consumer.frames] == list(range(30))
 
 
 @pytest.mark.parametrize("policy", ["latest", "every"])

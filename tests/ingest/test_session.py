@@ -97,6 +97,28 @@ def media_times(publisher: FakePublisher) -> list[float]:
     return [round(info.media_time, 6) for info in publisher.published]
 
 
+def test_a_resumed_session_sends_only_what_is_new_and_counts_all() -> None:
+    publisher = FakePublisher()
+    publisher.resumed_at = 6
+    source = ListSource([*pictures(4), Undecodable("damaged"), *pictures(10)[4:]])
+    tally = Player(source, publisher).play()
+    assert media_times(publisher)[-1] == 0.9
+    assert len(publisher.published) == 4
+    assert (tally.read, tally.published, tally.skipped) == (11, 10, {"decode": 1})
+    assert publisher.ended == (11, {"decode": 1}, 0)
+
+
+def test_a_resumed_session_that_is_stopped_early_still_counts_what_was_sent_before() -> None:
+    publisher = FakePublisher()
+    publisher.resumed_at = 6
+    player = Player(ListSource(pictures(10)), publisher)
+    player.stop.set()
+    tally = player.play()
+    assert tally.read == tally.published + sum(tally.skipped.values())
+    assert tally.published == 6
+    assert publisher.published == []
+
+
 def test_every_picture_is_published_in_order_and_the_session_ends() -> None:
     source, publisher = ListSource(pictures(20)), FakePublisher()
     tally = Player(source, publisher).play()
