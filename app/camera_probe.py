@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a camera gave. `rate`: pictures a second: by the clock if live, else by media time.
+    """What a camera gave. `rate`: pictures a second of its own time, or of ours if it has none.
 
     `image_hw3` is the last picture, BGR uint8.
     """
@@ -63,22 +63,20 @@ def probe_camera(camera: CameraConfig, seconds: float) -> Probed:
 
 def _read(camera: CameraConfig, source: Source, opened_ms: float, seconds: float) -> Probed:
     count, damaged, last = 0, 0, None
-    first_media_s = last_media_s = None
+    times_s: list[float] = []
     began_s = time.perf_counter()
     for item in source.pictures():
         if isinstance(item, NoPicture):
             damaged += isinstance(item, Undecodable)
         else:
             count, last = count + 1, item
-            last_media_s = item.media_time
-            first_media_s = last_media_s if first_media_s is None else first_media_s
+            clock_s = time.perf_counter() - began_s
+            times_s.append(clock_s if item.media_time is None else item.media_time)
         if time.perf_counter() - began_s >= seconds:
             break
     if last is None:
         raise SourceError(f"camera {camera.name}: it was opened, and no picture came of it")
-    span_s = time.perf_counter() - began_s
-    if not source.info.live and first_media_s is not None and last_media_s is not None:
-        span_s = (last_media_s - first_media_s) + source.info.nominal_interval_s
-    rate = count / span_s if span_s > 0 else source.info.nominal_fps
+    span_s = times_s[-1] - times_s[0]
+    rate = (count - 1) / span_s if span_s > 0 else source.info.nominal_fps
     image_hw3 = last.pixels(last.width, last.height)
     return Probed(source.info, opened_ms, count, damaged, rate, image_hw3)

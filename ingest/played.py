@@ -67,13 +67,14 @@ class PlayedCamera:
 
     def play_as(self, camera: CameraConfig, revision: int) -> None:
         """Play it by these settings from now on: within its session if they allow that."""
-        self.revision, former = revision, self._wanted
+        changed, former = revision != self.revision, self._wanted
+        self.revision, self._wanted = revision, camera
+        if changed and self._one.process is None:
+            self._one.backoff.failures, self._one.due_s = 0, 0.0  # somebody did something about it
         if camera == former:
             return
-        self._wanted = camera
         if self._kill_at_s is None and only_prepares(former, camera) and self._one.adopt(camera):
             return
-        self._one.backoff.failures, self._one.due_s = 0, 0.0
         self._one.session = None  # played otherwise, a frame of a number is another
         self._ask_to_end()
 

@@ -41,6 +41,9 @@ TEND_S: Final = 1.0
 SETTLED_S: Final = 5.0
 """Cameras move between machines only when these have been the same for so long."""
 
+CONNECT_S: Final = 2.0
+"""How long the bus itself tries each time, so that a signal to stop isn't kept waiting."""
+
 POLL_S: Final = 0.25
 """How soon a signal to stop is noticed."""
 
@@ -63,7 +66,7 @@ def run_registry_ingest(
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
         ProtocolVersionError: the deployment there speaks another version.
     """
-    with Bus.connect(bus_url, partitions=partitions) as bus:
+    with Bus.connect(bus_url, partitions=partitions, timeout_s=CONNECT_S) as bus:
         Registry(bus).seed(seed)
         RegistrySupervisor(bus, bus_url, stop).run()
 
@@ -212,9 +215,11 @@ class RegistrySupervisor:
             one.collect()
             if one.has_left:
                 self._give_back(name)
+            elif self._is_away:
+                continue  # it is all one until the server is back
             elif one.has_ended:
                 self._note_ended(name)
-            elif not self._is_away:
+            else:
                 one.start_if_due(self._context, self._bus_url, self._bus.partitions)
 
     def _give_back(self, name: str) -> None:

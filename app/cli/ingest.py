@@ -52,8 +52,11 @@ def ingest(
     }
     settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
     if registry:
-        if sources:
-            raise ConfigError("--registry plays the registry's cameras: add sources to it instead")
+        if sources or any(value is not None for value in camera.values()):
+            raise ConfigError(
+                "--registry plays the registry's cameras as they are set there: give no sources and"
+                " no settings, but see ghostpose cameras"
+            )
         run_registry_ingest(
             settings.redis.url, stop, seed=settings.cameras, partitions=settings.redis.partitions
         )

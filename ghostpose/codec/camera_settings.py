@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -51,11 +50,6 @@ def encode_settings(camera: CameraConfig) -> bytes:
     return camera.model_dump_json(exclude_unset=True).encode()
 
 
-def encode_registered(row: RegisteredCamera) -> bytes:
-    """Encode a row as JSON, as `registry.lua` puts it together."""
-    return b'{"revision":%d,"settings":%s}' % (row.revision, encode_settings(row.settings))
-
-
 def decode_registered(name: str, data: bytes) -> RegisteredCamera:
     """Decode the row of camera `name`.
 
@@ -86,12 +80,6 @@ def decode_registry(rows: Mapping[bytes, bytes]) -> dict[str, RegisteredCamera]:
         except DecodeError as error:
             _log.warning("a row of the registry is passed over: %s", error)
     return cameras
-
-
-def encode_camera_lease(lease: CameraLease) -> bytes:
-    """Encode a lease as `camera_lease.lua` does."""
-    values = {"token": lease.token, "until": lease.until_ms, "cost": lease.cost}
-    return json.dumps({**values, "owner": lease.owner}).encode()
 
 
 def decode_camera_lease(camera: str, data: bytes) -> CameraLease:

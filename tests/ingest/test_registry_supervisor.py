@@ -205,6 +205,23 @@ def test_the_cameras_of_a_machine_that_dies_are_played_elsewhere_within_15_secon
     wait_for_frames(consumer, *names)
 
 
+def test_what_a_camera_takes_of_the_processor_is_measured_and_kept_in_its_lease(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    ingest = start()
+    add(bus, "small")
+    add(bus, "large", source="pattern:width=1280&height=720&fps=25", height=720)
+
+    def costs() -> dict[str, float]:
+        return {name: lease.cost for name, lease in read_camera_leases(bus).items()}
+
+    wait_until(lambda: len(costs()) == 2 and min(costs().values()) > 0, "both costs", 60)
+    wait_until(lambda: costs()["large"] > 2 * costs()["small"], "the larger one's cost", 60)
+    known = costs()
+    assert ingest.stop() == 0
+    assert costs()["large"] == pytest.approx(known["large"], rel=0.5), "the next one begins with it"
+
+
 def test_a_stopped_ingest_gives_its_cameras_to_others_at_once(
     consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
 ) -> None:

@@ -126,7 +126,8 @@ def test_the_cameras_of_a_file_are_put_into_a_new_registry_once(
             deployment.kill()
 
 
-def test_sources_and_the_registry_are_not_mixed(server: EmbeddedServer) -> None:
-    done = ghostpose("ingest", "clip.mp4", "--registry", "--redis", server.url)
+@pytest.mark.parametrize("mixed", [("clip.mp4",), ("--height", "576"), ("--loop",)])
+def test_sources_and_settings_are_not_mixed_with_the_registry(mixed: tuple[str, ...]) -> None:
+    done = ghostpose("ingest", *mixed, "--registry")
     assert done.code == 2
-    assert "--registry plays the registry's cameras: add sources to it instead" in done.err
+    assert "--registry plays the registry's cameras as they are set there" in done.err

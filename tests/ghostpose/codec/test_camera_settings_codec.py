@@ -16,8 +16,7 @@ from ghostpose.codec.camera_settings import (
     decode_camera_lease,
     decode_registered,
     decode_registry,
-    encode_camera_lease,
-    encode_registered,
+    encode_settings,
 )
 from ghostpose.config import CameraConfig
 from ghostpose.errors import DecodeError
@@ -25,6 +24,18 @@ from ghostpose.errors import DecodeError
 DOOR = CameraConfig(name="door", source="rtsp://10.0.0.5/live", fps=5, region=(1, 2, 30, 40))
 ROW = RegisteredCamera(DOOR, 7)
 LEASE = CameraLease('host-"1"', 1_700_000_000_123, 1_700_000_006_123, 0.25)
+
+
+def encode_registered(row: RegisteredCamera) -> bytes:
+    """Write a row as `registry.lua` does."""
+    return b'{"revision":%d,"settings":%s}' % (row.revision, encode_settings(row.settings))
+
+
+def encode_camera_lease(lease: CameraLease) -> bytes:
+    """Write a lease as `camera_lease.lua` does."""
+    values = {"token": lease.token, "until": lease.until_ms, "cost": lease.cost}
+    return json.dumps({**values, "owner": lease.owner}).encode()
+
 
 cameras = st.builds(
     CameraConfig,
