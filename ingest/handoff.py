@@ -47,6 +47,12 @@ class Handoff(Generic[Item]):
             self._changed.notify_all()
 
     @property
+    def finished(self) -> bool:
+        """Whether nothing more will come, although something may be left to take."""
+        with self._changed:
+            return self._finished
+
+    @property
     def drained(self) -> bool:
         """Whether everything has been taken and nothing more will come."""
         with self._changed:

@@ -96,7 +96,7 @@ class Session:
         self._end()
         if not (came_back or self._stop.is_set()):
             raise StuckError(f"{problem}, and its decoder hangs: its process is replaced")
-        problem = problem or self._reader.error
+        problem = self._reader.error or problem
         if problem is not None:
             raise problem
 
@@ -199,7 +199,7 @@ class Session:
     def _wait_for_credit(self, full: Full) -> bool:
         """Wait for a commit of this camera, without a timer; False: it is time to stop."""
         until = time.monotonic() + LOOK_AGAIN_S
-        while not (self._is_over() or (self._watchdog is not None and self._handoff.drained)):
+        while not (self._is_over() or (self._watchdog is not None and self._handoff.finished)):
             try:
                 committed = self._publisher.wait_for_credit(full, POLL_S)
             except BusUnavailableError:

@@ -72,7 +72,7 @@ class NetworkStream:
             raise
 
     def _open(self, url: str) -> InputContainer:
-        options = _options(self._camera, url)
+        options, began_s = _options(self._camera, url), time.monotonic()
         try:
             try:
                 return self._connect(url, options)
@@ -81,7 +81,10 @@ class NetworkStream:
                 return self._connect(url, options | {"allowed_media_types": "video+audio+data"})
         except (av.error.FFmpegError, OSError, ValueError, RuntimeError) as error:
             # Not its cause: FFmpeg's own text holds the address as it is.
-            raise opening_failed(self._camera.name, self._address, error, OPEN_S) from None
+            took_s = time.monotonic() - began_s
+            raise opening_failed(
+                self._camera.name, self._address, error, took_s=took_s, limit_s=OPEN_S
+            ) from None
 
     def _connect(self, url: str, options: dict[str, str]) -> InputContainer:
         return av.open(

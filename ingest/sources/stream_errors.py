@@ -12,7 +12,7 @@ from ghostpose.errors import CredentialsError, SourceError
 _NOT_REACHED: Final = {
     errno.EHOSTUNREACH: "its host can't be reached",
     errno.ENETUNREACH: "its network can't be reached",
-    errno.EIO: "its host's name isn't known, or the connection broke",
+    errno.EIO: "the connection broke",
     errno.ECONNRESET: "the connection was cut",
     errno.EPIPE: "the connection was cut",
     errno.EPROTONOSUPPORT: "its protocol isn't supported",
@@ -20,13 +20,18 @@ _NOT_REACHED: Final = {
 }
 
 
-def opening_failed(camera: str, address: str, error: Exception, limit_s: float) -> SourceError:
+def opening_failed(
+    camera: str, address: str, error: Exception, *, took_s: float, limit_s: float
+) -> SourceError:
     """Return the error for a stream that didn't open; `address` is without its password."""
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return CredentialsError(
             f"camera {camera}: {address} refuses the user and password it was given: correct them"
         )
-    return SourceError(f"camera {camera}: {address}: {_why_not_opened(error, limit_s)}")
+    # Some of FFmpeg's demuxers say of an interrupted reading that its data is invalid.
+    if _timed_out(error) or took_s >= limit_s:
+        return SourceError(f"camera {camera}: {address}: no stream came within {limit_s:g} s")
+    return SourceError(f"camera {camera}: {address}: {_why_not_opened(error)}")
 
 
 def reading_failed(camera: str, address: str, error: Exception, limit_s: float) -> str:
@@ -36,15 +41,15 @@ def reading_failed(camera: str, address: str, error: Exception, limit_s: float) 
     return f"camera {camera}: {address}: the stream broke: {_words(error)}"
 
 
-def _why_not_opened(error: Exception, limit_s: float) -> str:
+def _why_not_opened(error: Exception) -> str:
     if isinstance(error, av.error.HTTPNotFoundError):
         return "there is nothing at this path: correct it"
     if isinstance(error, av.error.HTTPError):
         return f"the camera answers with an error: {_words(error)}"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens at this host and port"
-    if _timed_out(error):
-        return f"no stream came within {limit_s:g} s"
+    if isinstance(error, av.error.FFmpegError) and error.errno == errno.EIO:
+        return "its host's name isn't known, or the connection broke"
     if isinstance(error, av.error.InvalidDataError):
         return "what answers there sends no video stream"
     if isinstance(error, EOFError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, cast
 
 import av.error
@@ -20,16 +21,19 @@ from ghostpose.errors import (
 )
 from ingest.backoff import STOP_GRACE_S, Patience
 from ingest.counters import Counters, Tally
+from ingest.opening import StuckError
 from ingest.session import Session
 from ingest.sources import SourceInfo, Undecodable, open_source
 from ingest.sources.image_folder import StillPicture
+from ingest.stillness import Stillness
+from ingest.watchdog import TroubleError, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ghostpose.bus import FramePublisher
-    from ingest.sources import Picture, Source
+    from ingest.sources import Item, Source
 
 AWAY = BusUnavailableError("No Redis server answers")
 NO_ROOM = BusFullError("at its maxmemory")
@@ -40,13 +44,13 @@ class ListSource:
 
     ended_early: str | None = None
 
-    def __init__(self, items: list[Picture | Undecodable], error: Exception | None = None) -> None:
+    def __init__(self, items: list[Item], error: Exception | None = None) -> None:
         self.info = SourceInfo("a list", 64, 48, nominal_fps=10.0, frames=len(items))
         self.items, self.error, self.closed = items, error, False
         self.gates: dict[int, threading.Event] = {}
         self.given = 0
 
-    def pictures(self) -> Iterator[Picture | Undecodable]:
+    def pictures(self) -> Iterator[Item]:
         for index, item in enumerate(self.items):
             if index in self.gates:
                 assert self.gates[index].wait(20)
@@ -59,7 +63,7 @@ class ListSource:
         self.closed = True
 
 
-def pictures(count: int, size: tuple[int, int] = (64, 48)) -> list[Picture | Undecodable]:
+def pictures(count: int, size: tuple[int, int] = (64, 48)) -> list[Item]:
     width, height = size
     return [
         StillPicture(k / 10, np.full((height, width, 3), 10 * k % 250, np.uint8))
@@ -346,3 +350,75 @@ def test_patience_ends_after_the_longest_outage() -> None:
 
     with pytest.raises(BusUnavailableError, match="away"):
         patience.call(attempt, wait_when_full=True)
+
+
+def live_player(source: ListSource, publisher: FakePublisher, **options: object) -> Player:
+    source.info = SourceInfo("a camera", 64, 48, nominal_fps=10.0, live=True)
+    player = Player(source, publisher, policy="latest", silence_s=1, **options)
+    watchdog = Watchdog(player.camera, source.info, Stillness(), time.monotonic())
+    player.session = Session(
+        player.camera,
+        source,
+        cast("FramePublisher", publisher),
+        player.counters,
+        Patience("cam", player.stop, outage_s=None),
+        watchdog=watchdog,
+    )
+    return player
+
+
+def scenes(count: int) -> list[Item]:
+    rng = np.random.default_rng(0)
+    return [
+        StillPicture(k / 10, rng.integers(0, 256, (48, 64, 3)).astype(np.uint8))
+        for k in range(count)
+    ]
+
+
+def test_a_decoder_that_hangs_is_left_behind_and_the_session_ends_in_order() -> None:
+    source, publisher = ListSource(scenes(4)), FakePublisher()
+    source.gates[3] = threading.Event()
+    player = live_player(source, publisher)
+    with pytest.raises(StuckError, match="nothing came for 1 s, and its decoder hangs"):
+        player.session.play()
+    assert publisher.ended is not None
+    assert publisher.ended[0] == 3
+    source.gates[3].set()
+    wait_until(lambda: source.given == 4, "the decoder's return")
+    threading.Event().wait(0.1)
+    assert player.counters.tally().read == 3, "what it gave after all counts no more"
+
+
+def test_a_stop_does_not_wait_for_a_decoder_that_hangs() -> None:
+    source, publisher = ListSource(scenes(2)), FakePublisher()
+    source.gates[1] = threading.Event()
+    player = live_player(source, publisher)
+    player.thread = threading.Thread(target=player.session.play, daemon=True)
+    player.thread.start()
+    wait_until(lambda: len(publisher.published) == 1, "one frame")
+    player.stop.set()
+    tally = player.join()
+    assert (tally.read, tally.in_hand) == (1, 0)
+    source.gates[1].set()
+
+
+def test_a_camera_that_breaks_while_nobody_takes_its_frames_is_noticed() -> None:
+    source, publisher = ListSource(scenes(3), SourceError("unplugged")), FakePublisher()
+    publisher.credit.clear()
+    player = live_player(source, publisher)
+    with pytest.raises(SourceError, match="unplugged"):
+        player.session.play()
+    assert publisher.ended is not None
+    assert publisher.ended[0] == 3
+    assert publisher.published == []
+
+
+def test_only_a_live_source_has_frozen_and_blank_pictures() -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    items: list[Item] = [StillPicture(k / 10, image) for k in range(5)]
+    publisher = FakePublisher()
+    assert Player(ListSource(items), publisher).play().published == 5
+    publisher = FakePublisher()
+    with pytest.raises(SourceError, match="nothing came"):
+        live_player(ListSource(items, TroubleError("nothing came", "silent")), publisher).play()
+    assert publisher.ended == (5, {"blank": 5}, 0)
