@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -277,3 +277,28 @@ def test_a_broker_with_tls_is_trusted_by_its_certificate_alone(
         caplog.set_level("INFO")
         with mirroring(server, url, certificate):
             wait_until(lambda: "connected to the broker" in caplog.text, "it connects")
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a broker", "no broker"])
+def test_a_run_mirrors_what_it_finds_and_ends_well_without_a_broker(
+    broker: Mosquitto, tmp_path: Path, there: bool
+) -> None:
+    if not there:
+        broker.stop()
+    camera = {"name": "hall", "source": "pattern:frames=80&fps=10", "height": 64}
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        json.dumps({"cameras": [camera], "mirror": {"url": f"mqtt://127.0.0.1:{broker.port}"}})
+    )
+    command = (sys.executable, "-m", "app.cli.main", "run", "--config", str(site))
+    run = [*command, "--engine", "stub:1", "--json"]
+    with Listener(broker.port) if there else nullcontext() as listener:
+        done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])["poses"] > 0
+        if listener is not None:
+            wait_until(lambda: listener.last("ghostpose/status") == b"offline", "its end")
+            assert listener.of("ghostpose/hall/poses")
+            assert json.loads(listener.last("ghostpose/hall/state") or b"{}")["session"] > 0
+        else:
+            assert "is away, poses are dropped" in done.stderr
