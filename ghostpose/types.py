@@ -370,7 +370,19 @@ class PoseMessage:
             )
 
 
-EventKind = Literal["session_start", "session_end", "gap"]
+EventKind = Literal[
+    "session_start",
+    "session_end",
+    "gap",
+    "enter",
+    "leave",
+    "dwell",
+    "crowd",
+    "cross",
+    "fall",
+    "hands_up",
+]
+"""The first three concern a camera, the others people in it (its zones, lines and postures)."""
 
 
 @dataclass(frozen=True, slots=True)
