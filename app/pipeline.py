@@ -135,7 +135,9 @@ class Pipeline:
     def _reader(self, bus: Bus) -> PoseReader:
         """Register the cameras, so that the reader knows their streams before anything flows."""
         for camera in self.config.cameras:
-            bus.register_camera(camera.name, policy=camera.policy, credit=camera.credit)
+            bus.register_camera(
+                camera.name, policy=camera.policy, credit=camera.credit, rules=camera.rules
+            )
         names = [camera.name for camera in self.config.cameras]
         return PoseReader(bus.client, names, start="now")
 

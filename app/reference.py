@@ -92,7 +92,6 @@ def _section(path: str, model: Model, is_list: bool) -> str:
     rows = [
         f"| `{name}` | {_default(field)} | {_cell(docs.get(name, ''))} |"
         for name, field in model.model_fields.items()
-        if _model_in(field.annotation) is None
     ]
     title = f"## `{path}`" + (": a list" if is_list else "")
     head = ("| setting | default | what |", "|-|-|-|")

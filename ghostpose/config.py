@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from ghostpose.redaction import without_password
+from ghostpose.rules import LineConfig, Posture, Rules, ZoneConfig
 from ghostpose.types import (
     DEFAULT_PARTITIONS,
     MapsCodec,
@@ -156,9 +157,33 @@ class CameraConfig(_Frozen):
     loop: bool = False
     """Play a recording again and again as one session with growing media time, until stopped."""
 
+    zones: Annotated[tuple[ZoneConfig, ...], Field(max_length=64)] = ()
+    """Areas of the floor whose visitors are events: see docs/events.md."""
+
+    lines: Annotated[tuple[LineConfig, ...], Field(max_length=64)] = ()
+    """Lines on the floor whose crossings are events: see docs/events.md."""
+
+    postures: tuple[Posture, ...] = ()
+    """Postures that are events: `fall`, `hands_up`. See docs/events.md."""
+
     recorded_at: AwareDatetime | None = None
     """When a recording's media time 0 was, with a time zone: makes `captured_at` true. None = the
     file's creation time, else when it is read."""
+
+    @property
+    def rules(self) -> Rules:
+        """All that the camera watches for."""
+        return Rules(zones=self.zones, lines=self.lines, postures=self.postures)
+
+    @field_validator("zones", "lines")
+    @classmethod
+    def _rules_have_names_of_their_own(
+        cls, rules: tuple[ZoneConfig | LineConfig, ...]
+    ) -> tuple[ZoneConfig | LineConfig, ...]:
+        for name, count in Counter(rule.name for rule in rules).items():
+            if count > 1:
+                raise ValueError(f"two are named {name!r}; names must be unique in a camera")
+        return rules
 
     @field_validator("source")
     @classmethod

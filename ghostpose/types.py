@@ -382,7 +382,10 @@ EventKind = Literal[
     "fall",
     "hands_up",
 ]
-"""The first three concern a camera, the others people in it (its zones, lines and postures)."""
+"""What happened to a camera, and to people in it (by its zones, lines and postures)."""
+
+CAMERA_EVENTS: Final[frozenset[EventKind]] = frozenset({"session_start", "session_end", "gap"})
+"""Kinds that concern a camera itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,11 +283,11 @@ class CameraLoop:
 
     def _open_session(self, bus: Bus, source: SourceInfo) -> FramePublisher:
         """Open a new session; a recording goes on with that which the server still knows."""
-        name = self._camera.name
-        check_server(bus, self._camera)
+        camera, name = self._camera, self._camera.name
+        check_server(bus, camera)
         if not self._sessions:
-            forget_what_was_kept(bus, self._camera)
-        bus.register_camera(name, policy=self._camera.policy, credit=self._camera.credit)
+            forget_what_was_kept(bus, camera)
+        bus.register_camera(name, policy=camera.policy, credit=camera.credit, rules=camera.rules)
         publisher = FramePublisher(bus, name)
         former = self._newest_session if self._gives_the_same_again(source) else None
         if former is None or not publisher.resume_session(former):

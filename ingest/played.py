@@ -41,6 +41,11 @@ class PlayedCamera:
         return self._meter.cores if self._meter is not None else self._known_cost
 
     @property
+    def settings(self) -> CameraConfig:
+        """How it is to be played."""
+        return self._wanted
+
+    @property
     def sentinel(self) -> int | None:
         """What becomes ready when its process ends, if there is one."""
         return None if self._one.process is None else self._one.process.sentinel

@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from ingest.sources.protocol import Picture
 
 
-PREPARES: Final = frozenset({"height", "region", "mirror", "picture", "quality", "max_age_ms"})
-"""Settings that matter for one picture at a time: they may change within a session."""
+PREPARES: Final = frozenset(
+    {
+        *("height", "region", "mirror", "picture", "quality", "max_age_ms"),
+        *("zones", "lines", "postures"),
+    }
+)
+"""Settings that may change within a session: they matter for one picture at a time, or to
+post-processing alone."""
 
 
 def only_prepares(former: CameraConfig, camera: CameraConfig) -> bool:

@@ -2,8 +2,9 @@
 
 Every second it says that it lives, renews the leases of the cameras it plays, looks for changes of
 the registry, and gives and takes cameras as `ingest.shares` plans. A camera whose settings change
-is stopped in order and started with the new ones; one that is paused, removed or planned elsewhere
-is stopped and its lease given back at once, so that another may have it within a second.
+is stopped in order and started with the new ones, unless they may change within its session; one
+that is paused, removed or planned elsewhere is stopped and its lease given back at once, so that
+another may have it within a second.
 """
 
 from __future__ import annotations
@@ -157,6 +158,8 @@ class RegistrySupervisor:
         wanted = self._to_be_played(self._registered)
         for name, one in self._played.items():
             if name in wanted and wanted[name].host in (None, self._host):
+                if wanted[name].rules != one.settings.rules:
+                    self._bus.set_rules(name, wanted[name].rules)
                 one.play_as(wanted[name], self._registered.cameras[name].revision)
             else:
                 one.leave()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from ghostpose.errors import DecodeError
 from ghostpose.types import EndMessage, GapMessage, PoseMessage, Timings
 from postprocess.grouping import group, to_people
+from postprocess.lane_state import join_state, split_state
 from postprocess.ordering import TicketOrder
 from postprocess.tracking import Tracker
+from postprocess.watching import Watching
 
 if TYPE_CHECKING:
     from ghostpose.bus import Lease, MapsDelivery, MapsReader
@@ -39,7 +41,7 @@ class Counts:
 
 
 class Lane:
-    """Holds what a camera's next commit needs: its tracker, and frames that came early.
+    """Holds what a camera's next commit needs: tracker, rules, and frames that came early.
 
     All of it comes from the server, as of the last commit, whenever `load` is called; so whoever
     takes a partition over goes on exactly where the former owner was.
@@ -56,12 +58,13 @@ class Lane:
         self._camera, self._reader, self._options = camera, reader, options
         self._clock, self._counts = clock, counts
         self._order = TicketOrder(0)
+        self._watching = Watching(camera, lambda: reader.rules(camera))
         self.load()
 
     def load(self) -> None:
         """Go back to the last commit; what came early stays."""
         self._order.committed = self._reader.committed(self._camera).committed_ticket
-        self._tracker = self._restored(self._reader.state(self._camera))
+        self._restore(self._reader.state(self._camera))
 
     def add(self, delivery: MapsDelivery) -> None:
         """Take an entry in, to be committed at its turn."""
@@ -93,7 +96,7 @@ class Lane:
         message = delivery.message
         self._tracker.start_session(message.id.session)
         if isinstance(message, EndMessage):
-            was_new = self._reader.commit_end(lease, delivery, self._tracker.state())
+            was_new = self._reader.commit_end(lease, delivery, self._state())
             self._counts.ends += was_new
             return was_new
         if isinstance(message, GapMessage):
@@ -102,7 +105,8 @@ class Lane:
             pose = self._pose_of(message)
         except Exception as error:
             return self._give_up(lease, delivery, error)
-        was_new = self._reader.commit_pose(lease, delivery, pose, self._tracker.state())
+        events = self._watching.judge(pose)
+        was_new = self._reader.commit_pose(lease, delivery, pose, self._state(), events)
         self._counts.poses += was_new
         self._counts.people += was_new * len(pose.people)
         return was_new
@@ -158,10 +162,17 @@ class Lane:
         gap = replace(delivery, message=GapMessage(frame, "poison"), damage=str(error) or "-")
         return self._commit_gap(lease, gap)
 
-    def _restored(self, state: bytes) -> Tracker:
-        """Return the tracker as of `state`; if that is damaged, one with numbers never used."""
+    def _state(self) -> bytes:
+        return join_state(self._tracker.state(), self._watching.state())
+
+    def _restore(self, state: bytes) -> None:
+        """Go on from `state`; if that is damaged, with track numbers never used."""
+        options = self._options.tracking
         try:
-            return Tracker(self._camera, self._options.tracking, state)
+            tracker, memories = split_state(state)
+            self._tracker = Tracker(self._camera, options, tracker)
         except DecodeError as error:
             _log.error("camera %s: tracks begin anew, since %s", self._camera, error)
-            return Tracker.numbering_from(self._camera, self._options.tracking, int(time.time()))
+            self._tracker = Tracker.numbering_from(self._camera, options, int(time.time()))
+            memories = b""
+        self._watching.load(memories)

@@ -14,7 +14,7 @@ from ghostpose.topics import POSTPROCESS_GROUP
 from ghostpose.types import EndMessage, EventMessage, GapMessage, MapsMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ghostpose.bus.connection import Bus
     from ghostpose.bus.lease import Lease
@@ -47,21 +47,25 @@ class CameraPosition:
 class Outcome:
     """What a commit appends, and to which counters of the camera it adds.
 
-    `json_after` is the message's end where the step puts the session's counters into it.
+    `json_after` is the message's end where the step puts the session's counters into it; `events`
+    are what happened to people in the frame, as JSON.
     """
 
     kind: Literal["pose", "gap", "end"]
     json: bytes
     json_after: bytes = b""
     published_ms: int = 0
+    events: tuple[bytes, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
 
 
-def pose_outcome(delivery: MapsDelivery, pose: PoseMessage) -> Outcome:
-    """Return what committing a pose message for these maps does.
+def pose_outcome(
+    delivery: MapsDelivery, pose: PoseMessage, events: Sequence[EventMessage] = ()
+) -> Outcome:
+    """Return what committing a pose message for these maps, and its events, does.
 
     Raises:
-        InvalidValueError: the pose is of another frame.
+        InvalidValueError: the pose, or an event, is of another frame.
     """
     message = delivery.message
     frame = (message.id.camera, message.id.session, message.id.seq)
@@ -70,8 +74,15 @@ def pose_outcome(delivery: MapsDelivery, pose: PoseMessage) -> Outcome:
             f"pose of {pose.camera}/{pose.session}/{pose.seq} can't be committed for"
             f" {type(message).__name__} {message.id}"
         )
+    if any((event.camera, event.session, event.seq) != frame for event in events):
+        raise InvalidValueError(f"an event committed with {message.id} is of another frame")
+    counters = {"poses": 1, "people_events": len(events)} if events else {"poses": 1}
     return Outcome(
-        "pose", encode_pose(pose), published_ms=message.published_ms, counters={"poses": 1}
+        "pose",
+        encode_pose(pose),
+        published_ms=message.published_ms,
+        events=tuple(map(encode_event, events)),
+        counters=counters,
     )
 
 
@@ -115,7 +126,8 @@ def commit(
         LeaseLostError: the lease ran out or another worker has taken the partition.
         BusError: it isn't this ticket's turn.
     """
-    kept = poses_kept() if outcome.kind == "pose" else events_kept()
+    of_events = events_kept()
+    kept = poses_kept() if outcome.kind == "pose" else of_events
     reply = bus.run(
         Step.COMMIT,
         _keys(bus, lease, delivery, outcome),
@@ -137,6 +149,11 @@ def commit(
             short_detail(delivery.damage) if delivery.damage else "",
             DEAD_PAYLOAD_BYTES,
             DEAD_KEPT,
+            of_events.count,
+            of_events.bytes,
+            of_events.age_ms,
+            len(outcome.events),
+            *outcome.events,
             *(word for counter in outcome.counters.items() for word in counter),
         ),
     )
@@ -157,6 +174,7 @@ def _keys(bus: Bus, lease: Lease, delivery: MapsDelivery, outcome: Outcome) -> t
         keys.poses(camera) if outcome.kind == "pose" else keys.events(camera),
         keys.state(camera),
         keys.dead(lease.partition),
+        keys.events(camera),
     )
 
 

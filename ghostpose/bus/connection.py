@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import redis
 
     from ghostpose.bus.steps import Argument
+    from ghostpose.rules import Rules
     from ghostpose.types import Policy
 
 MAX_PARTITIONS: Final = 1024
@@ -135,8 +136,12 @@ class Bus:
             now: Any = self.client.time()
         return int(now[0]) * 1000 + int(now[1]) // 1000
 
-    def register_camera(self, camera: str, *, policy: Policy, credit: int) -> None:
-        """Make a camera known, or change its policy and credit (idempotent).
+    def register_camera(
+        self, camera: str, *, policy: Policy, credit: int, rules: Rules | None = None
+    ) -> None:
+        """Make a camera known, or change its policy, credit and rules (idempotent).
+
+        `rules` is what post-processing watches it for; None: nothing.
 
         Raises:
             InvalidValueError: it is no camera name, or the credit isn't at least 1.
@@ -158,8 +163,14 @@ class Bus:
             self.client.hsetnx(key, "next", "1")
             self.client.hsetnx(key, "committed", "0")
             # The credit last: a camera without it isn't registered.
-            self.client.hset(key, mapping={"policy": policy, "credit": credit})
+            settings = {"rules": _rules_json(rules), "policy": policy, "credit": str(credit)}
+            self.client.hset(key, mapping=cast("dict[Any, Any]", settings))
             self.client.hset(CAMERAS_KEY, camera, cast("str", encode_camera(entry)))
+
+    def set_rules(self, camera: str, rules: Rules) -> None:
+        """Change what a registered camera is watched for; takes effect within seconds."""
+        with translated(self.address):
+            self.client.hset(self.keys.camera(camera), "rules", _rules_json(rules))
 
     def cameras(self) -> dict[str, CameraEntry]:
         """Return every registered camera."""
@@ -211,6 +222,10 @@ class Bus:
                 f"The deployment at {self.address} was created again with {partitions} partitions"
                 f" instead of {self.partitions}: start this process again."
             )
+
+
+def _rules_json(rules: Rules | None) -> str:
+    return rules.model_dump_json() if rules else ""
 
 
 def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:

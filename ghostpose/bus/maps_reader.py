@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ghostpose.bus.connection import Bus
     from ghostpose.bus.lease import Lease
     from ghostpose.bus.steps import Argument
-    from ghostpose.types import PoseMessage
+    from ghostpose.types import EventMessage, PoseMessage
 
 CONSUMER: Final = "owner"
 """The group's one consumer in every partition: it is whoever holds the lease."""
@@ -111,19 +111,30 @@ class MapsReader:
             state: Any = self._bus.client.get(self._bus.keys.state(camera))
         return bytes(state or b"")
 
+    def rules(self, camera: str) -> bytes:
+        """Return what the camera watches for, as JSON; b"" if nothing."""
+        with translated(self._bus.address):
+            rules: Any = self._bus.client.hget(self._bus.keys.camera(camera), "rules")
+        return bytes(rules or b"")
+
     def commit_pose(
-        self, lease: Lease, delivery: MapsDelivery, pose: PoseMessage, state: bytes
+        self,
+        lease: Lease,
+        delivery: MapsDelivery,
+        pose: PoseMessage,
+        state: bytes,
+        events: Sequence[EventMessage] = (),
     ) -> bool:
-        """Commit a frame's pose message and the tracker state after it, in one step.
+        """Commit a frame's pose message, its events and the state after it, in one step.
 
         False: this ticket was committed before, and the duplicate was dropped.
 
         Raises:
             LeaseLostError: the lease ran out or another worker has taken the partition.
-            InvalidValueError: the pose is of another frame than the delivery.
+            InvalidValueError: the pose or an event is of another frame than the delivery.
             BusError: it isn't this ticket's turn.
         """
-        return commit(self._bus, lease, delivery, pose_outcome(delivery, pose), state)
+        return commit(self._bus, lease, delivery, pose_outcome(delivery, pose, events), state)
 
     def commit_gap(self, lease: Lease, delivery: MapsDelivery, state: bytes | None) -> bool:
         """Commit a tombstone as a `gap` event; `state` None leaves the tracker state as it is.

@@ -88,6 +88,25 @@ gaps: Final = Table(
 )
 """Published frames that have no pose message, and why."""
 
+events: Final = Table(
+    "events",
+    metadata,
+    _camera(),
+    _session(),
+    _seq(),
+    Column("kind", String(32), primary_key=True),
+    _number(),
+    Column("name", String(64), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("details", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What happened to people. `number` is the track's, 0 for nobody's; `name` the zone's or line's,
+empty for postures; `details` is the event's, as JSON."""
+
+Index("events_by_time", events.c.camera_id, events.c.at)
+"""For "what happened at camera C between A and B"."""
+
 poses: Final = Table(
     "poses",
     metadata,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ghostpose.errors import InvalidValueError
+from ghostpose.types import CAMERA_EVENTS
 from postprocess.store import schema
 from postprocess.store.keypoints import pack_keypoints
 
@@ -55,6 +56,7 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     camera_ids = _camera_ids(connection, batch.cameras())
     _write_sessions(connection, batch, camera_ids)
     _write_gaps(connection, batch.events, camera_ids)
+    _write_events(connection, batch.events, camera_ids)
     _forget_people(connection, batch.poses, camera_ids)
     _write_poses(connection, batch.poses, camera_ids)
     _write_people(connection, batch.poses, camera_ids)
@@ -105,6 +107,31 @@ def _write_gaps(
         if event.kind == "gap"
     ]
     _upsert(connection, schema.gaps, rows, replace=True)
+
+
+def _write_events(
+    connection: Connection, events: Sequence[EventMessage], camera_ids: dict[str, int]
+) -> None:
+    rows = [
+        {
+            "camera_id": camera_ids[event.camera],
+            "session": event.session,
+            "seq": event.seq,
+            "kind": event.kind,
+            "number": _event_number(event),
+            "name": str(event.details.get("zone") or event.details.get("line") or "")[:64],
+            "at": float(cast("float", event.details["captured_at"])),
+            "details": json.dumps(dict(event.details), sort_keys=True),
+        }
+        for event in events
+        if event.kind not in CAMERA_EVENTS
+    ]
+    _upsert(connection, schema.events, rows, replace=True)
+
+
+def _event_number(event: EventMessage) -> int:
+    track = event.details.get("track")
+    return 0 if track is None else track_number(event.camera, str(track))
 
 
 def _forget_people(

@@ -19,6 +19,7 @@ from ghostpose.bus.camera_leases import read_camera_leases
 from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.config import CameraConfig
 from ghostpose.errors import RegistryError
+from ghostpose.rules import ZoneConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -179,6 +180,22 @@ def test_a_region_outside_the_picture_is_told_and_put_right_again(
     change(bus, "door", region=(0, 0, 32, 32))
     wait_for_frames(consumer, "door")
     assert consumer.frames[-1].picture.width == 64
+
+
+def test_new_zones_take_effect_without_a_new_session(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    start()
+    add(bus, "door")
+    wait_for_frames(consumer, "door")
+    zone = ZoneConfig(name="till", polygon=((0, 0), (60, 0), (60, 40)))
+    change(bus, "door", zones=(zone,))
+    rules = bus.keys.camera("door")
+    wait_until(lambda: b"till" in bus.client.hget(rules, "rules"), "the zone on the server")
+    change(bus, "door", zones=(), fps=5.0)
+    consumer.wait_for(lambda: len(sessions(consumer, "door")) == 2, "a session at another rate")
+    assert bus.client.hget(rules, "rules") == b""
+    assert len(consumer.ends) == 1
 
 
 def test_the_cameras_of_a_machine_that_dies_are_played_elsewhere_within_15_seconds(

@@ -5,12 +5,13 @@
 --
 -- KEYS[1]  lease  hash    of the partition; read
 -- KEYS[2]  cam    hash    of the camera; read and written: committed, csession (that of the last
---                         commit), sposes and sgaps (of that session), the counters of ARGV[18...]
+--                         commit), sposes and sgaps (of that session), the counters at ARGV's end
 -- KEYS[3]  maps   stream  of the partition; loses the entry
 -- KEYS[4]  out    stream  poses or events of the camera; gets the message; vanishes when no more
 --                         come for ARGV[14] ms
 -- KEYS[5]  state  string  tracker state of the camera; written
 -- KEYS[6]  dead   stream  of the partition; gets the entry if ARGV[15] says so
+-- KEYS[7]  events stream  of the camera; gets what happened to people in a pose's frame
 -- ARGV[1]  token of the lease
 -- ARGV[2]  group of the maps stream
 -- ARGV[3]  entry id
@@ -28,7 +29,9 @@
 -- ARGV[15] detail of a dead letter; empty: none
 -- ARGV[16] bytes kept of it
 -- ARGV[17] dead letters kept
--- ARGV[18], ARGV[19] ...  counter of the cam hash, what to add to it
+-- ARGV[18], ARGV[19], ARGV[20]  events kept, bytes kept of them, ms that they are kept
+-- ARGV[21]  number of events, whose JSON follows
+-- then, in pairs: counter of the cam hash, what to add to it
 -- Reply: {"committed", id} | {"duplicate"}: it was committed before; the entry is removed
 --      | {"order", ticket committed last} | {"lost"}: the lease
 
@@ -39,19 +42,35 @@ local ENTRY_BYTES = 64
 -- Fields kept of a dead letter: ours have at most 7.
 local LETTER_FIELDS = 16
 
+local ticket = tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+-- Append a message; keep so many, so many bytes if all are as long as this one, for so many ms.
+local function append(stream, fields, count, bytes, age_ms)
+  local fit = math.floor(tonumber(bytes) / (#fields[2] + ENTRY_BYTES))
+  local kept = math.min(tonumber(count), math.max(FEWEST_KEPT, fit))
+  local id = redis.call('XADD', stream, 'MAXLEN', '~', string.format('%.0f', kept), '*',
+    unpack(fields))
+  if ticket % 64 == 0 then
+    redis.call('XTRIM', stream, 'MINID', '~', string.format('%.0f', now - tonumber(age_ms)))
+  end
+  redis.call('PEXPIRE', stream, age_ms)
+  return id
+end
+
 local lease = redis.call('HMGET', KEYS[1], 'token', 'until')
 if lease[1] ~= ARGV[1] or tonumber(lease[2]) <= now then
   return {'lost'}
 end
 
+local first_counter = 22 + tonumber(ARGV[21])
 local counters = {'committed', 'csession', 'sposes', 'sgaps'}
-for a = 18, #ARGV, 2 do
+for a = first_counter, #ARGV, 2 do
   counters[#counters + 1] = ARGV[a]
 end
 local cam = redis.call('HMGET', KEYS[2], unpack(counters))
-local ticket, committed = tonumber(ARGV[5]), tonumber(cam[1] or 0)
+local committed = tonumber(cam[1] or 0)
 if ticket > committed + 1 then
   return {'order', string.format('%.0f', committed)}
 end
@@ -83,21 +102,17 @@ elseif ARGV[6] == 'gap' then
 else
   message[2] = string.format('%s"poses":%.0f,"gaps":%.0f%s', ARGV[7], poses, gaps, ARGV[8])
 end
-local fit = math.floor(tonumber(ARGV[13]) / (#message[2] + ENTRY_BYTES))
-local kept = math.min(tonumber(ARGV[12]), math.max(FEWEST_KEPT, fit))
-local id = redis.call('XADD', KEYS[4], 'MAXLEN', '~', string.format('%.0f', kept), '*',
-  unpack(message))
-if ticket % 64 == 0 then
-  redis.call('XTRIM', KEYS[4], 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[14])))
+local id = append(KEYS[4], message, ARGV[12], ARGV[13], ARGV[14])
+for a = 22, first_counter - 1 do
+  append(KEYS[7], {'d', ARGV[a]}, ARGV[18], ARGV[19], ARGV[20])
 end
-redis.call('PEXPIRE', KEYS[4], ARGV[14])
 if ARGV[10] == '1' then
   redis.call('SET', KEYS[5], ARGV[11])
 end
 local changes = {'committed', ARGV[5], 'csession', ARGV[4], 'sposes', string.format('%.0f', poses),
   'sgaps', string.format('%.0f', gaps)}
-for a = 18, #ARGV, 2 do
-  local before = tonumber(cam[4 + (a - 16) / 2] or 0)
+for a = first_counter, #ARGV, 2 do
+  local before = tonumber(cam[5 + (a - first_counter) / 2] or 0)
   changes[#changes + 1] = ARGV[a]
   changes[#changes + 1] = string.format('%.0f', before + tonumber(ARGV[a + 1]))
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 
@@ -105,6 +106,17 @@ def test_gaps_and_the_counts_of_a_session_are_kept(engine):
     rows = content(engine)
     assert rows["gaps"] == [(1, 5, 2, "stale")]
     assert rows["sessions"] == [(1, 5, 7, 4, 2, '{"rate": 3}')]
+
+
+def test_what_happened_to_people_is_kept_once_with_its_evidence(engine):
+    till = {"zone": "till", "track": "yard-3", "captured_at": 1.7e9, "seqs": [4, 8]}
+    crowd = {"zone": "till", "state": "begins", "people": 5, "captured_at": 1.7e9}
+    for _ in range(2):
+        write(engine, event("enter", 8, **till), event("crowd", 8, **crowd), event("gap", 9))
+    crowded, entered = content(engine)["events"]
+    assert crowded[:7] == (1, 5, 8, "crowd", 0, "till", 1.7e9)
+    assert entered[:7] == (1, 5, 8, "enter", 3, "till", 1.7e9)
+    assert json.loads(entered[7]) == till
 
 
 def test_a_session_that_goes_on_after_its_end_was_stored_keeps_its_counts(engine):
