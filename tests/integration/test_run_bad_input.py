@@ -148,7 +148,7 @@ def test_an_engine_that_does_not_exist() -> None:
         ((), "nothing to run"),
         ((str(CLIP), "--annotate"), "--annotate needs --output"),
         ((str(CLIP), "--height", "3"), "--height"),
-        ((str(CLIP), "--redis", "http://x"), "--redis: string should match"),
+        ((str(CLIP), "--redis", "http://x"), "--redis: no address of a Redis server"),
     ],
 )
 def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str) -> None:
