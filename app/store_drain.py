@@ -9,7 +9,7 @@ import redis
 
 from app.launch import ProcessDiedError
 from ghostpose.server import translated
-from postprocess.store.group_reader import STORE_GROUP
+from ghostpose.topics import STORE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -41,6 +41,8 @@ WANTED_SUFFIX: Final = ":wanted"
 
 INFERENCE_GROUP: Final = "inference"
 POSTPROCESS_GROUP: Final = "postprocess"
+STORE_GROUP: Final = "store"
+"""On each stream of poses and events, beside users who read without a group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ from ghostpose.codec.entries import StreamEntry, from_read
 from ghostpose.codec.poses import decode_event, decode_pose
 from ghostpose.errors import DecodeError
 from ghostpose.server import is_group_lost, translated
+from ghostpose.topics import STORE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ghostpose.bus import Bus
     from ghostpose.types import EventMessage, PoseMessage
-
-STORE_GROUP: Final = "store"
 
 DISCOVERY_S: Final = 1.0
 """How often new cameras are looked for."""

@@ -12,7 +12,7 @@ import pytest
 from app.launch import Child, Children, ProcessDiedError
 from app.processes import row_of
 from app.store_drain import drain_store, unstored
-from postprocess.store.group_reader import STORE_GROUP
+from ghostpose.topics import STORE_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,11 @@ from sqlalchemy import create_engine, func, select, text
 
 from ghostpose.bus import Bus, consumers
 from ghostpose.errors import BusUnavailableError, StoreError
+from ghostpose.topics import STORE_GROUP
 from postprocess.store import open_database, run_store
 from postprocess.store import schema as tables
 from postprocess.store import worker as store_worker
-from postprocess.store.group_reader import STORE_GROUP, GroupReader
+from postprocess.store.group_reader import GroupReader
 
 LIMIT_S = 15.0
 
