@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -15,7 +16,7 @@ from ghostpose.passwords import resolved
 from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 MAX_BLOCK_S: Final = 2.0
@@ -48,6 +49,33 @@ _BACKOFF_CAP_S: Final = 1.0
 _BACKOFF_BASE_S: Final = 0.05
 
 
+Answer = TypeVar("Answer")
+
+
+class _RetryWithin(Retry):
+    """Tries again for so long, however long each attempt takes: a silent server takes seconds."""
+
+    def __init__(self, timeout_s: float, retries: int) -> None:
+        super().__init__(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries)
+        self._timeout_s = timeout_s
+
+    def call_with_retry(
+        self,
+        do: Callable[[], Answer],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Answer:
+        """See `Retry.call_with_retry`."""
+        until_s = time.monotonic() + self._timeout_s
+
+        def is_worth_it(error: Exception) -> bool:
+            in_time = time.monotonic() < until_s
+            return in_time and (is_retryable is None or is_retryable(error))
+
+        return super().call_with_retry(do, fail, is_worth_it, with_failure_count)
+
+
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
     """Connect to a single server or a cluster, whichever answers at `url`.
 
@@ -62,7 +90,7 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
     # Pauses double from the base up to the cap and then stay: about so many fit.
     retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
     options: dict[str, Any] = {
-        "retry": Retry(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries),
+        "retry": _RetryWithin(timeout_s, retries),
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": timeout_s,
         "protocol": 2,

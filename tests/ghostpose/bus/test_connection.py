@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +18,9 @@ from ghostpose.errors import (
     ProtocolVersionError,
 )
 from ghostpose.redaction import without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEAT = Heartbeat("host-7", "infer", "0.1.0", "host", 7, {"fps": 9.5})
 
@@ -57,6 +63,20 @@ def test_no_server_at_the_address_is_one_sentence_without_the_password() -> None
     assert "secret" not in text
     assert "\n" not in text
     assert caught.value.exit_code == 2
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt takes `SOCKET_TIMEOUT_S`: they are bounded by time, not by number."""
+    monkeypatch.setattr("ghostpose.server.SOCKET_TIMEOUT_S", 1.0)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        begun_s = time.monotonic()
+        with pytest.raises(BusUnavailableError, match="No Redis server answers"):
+            Bus.connect(f"unix://{tmp_path}/silent.sock", timeout_s=4.0)
+    assert 1.0 <= time.monotonic() - begun_s < 8.0
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "lobby", ""])
