@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "docs" / "media" / "vtest-cut.mp4"
 CLIP_FRAMES = 240
+
+SHORT_FRAMES = 80
+"""What `slow_run` plays: four seconds in all, time enough to do something to it meanwhile."""
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
@@ -30,14 +33,19 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
 
 @dataclass
 class Ghostpose:
-    """One command and all processes that come of it, found by a mark in their environment."""
+    """One command and all processes that come of it, found by a mark in their environment.
+
+    `program`: Python code that runs the command line in place of the module itself.
+    """
 
     arguments: tuple[str, ...]
+    program: str = ""
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
+        python = ("-c", self.program) if self.program else ("-m", "app.cli.main")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli.main", *self.arguments],
+            [sys.executable, *python, *self.arguments],
             cwd=ROOT,
             env={**os.environ, "GHOSTPOSE_TEST_MARK": self.mark},
             stdin=subprocess.DEVNULL,
@@ -71,6 +79,14 @@ class Ghostpose:
     def children(self, word: str) -> list[int]:
         """Return the process ids of those whose command line holds `word`."""
         return [int(line.split()[0]) for line in self.left_running() if f" {word} " in line]
+
+
+def slow_run(output: Path, *more: str, before: Sequence[str] = (), program: str = "") -> Ghostpose:
+    """Start a run of the clip's last 80 frames with a network that takes 50 ms for each."""
+    site = output / "slow.yaml"
+    site.write_text(f"cameras: [{{source: {CLIP}, policy: every, start_s: 16, height: 64}}]")
+    arguments = (*before, "run", "--config", str(site), "--engine", "stub:50", "--json")
+    return Ghostpose((*arguments, "--output", str(output), *more), program)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import pytest
 from run_support import (
     CLIP,
     CLIP_FRAMES,
-    Ghostpose,
+    SHORT_FRAMES,
     assert_complete_and_in_order,
     ghostpose,
     read_lines,
+    slow_run,
     wait_until,
 )
 
@@ -147,7 +148,7 @@ def test_a_person_at_the_terminal_sees_a_table(tmp_path: Path) -> None:
 
 
 def test_a_killed_inference_process_is_replaced_and_no_frame_is_lost(tmp_path: Path) -> None:
-    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    run = slow_run(tmp_path)
     poses = tmp_path / "poses.jsonl"
     wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
     for pid in run.children("infer"):
@@ -156,5 +157,5 @@ def test_a_killed_inference_process_is_replaced_and_no_frame_is_lost(tmp_path: P
     assert done.code == 0, done.err
     assert "inference 1 ended with signal SIGKILL; started again" in done.err
     messages = read_lines(tmp_path)
-    assert len(messages) == CLIP_FRAMES
+    assert len(messages) == SHORT_FRAMES
     assert_complete_and_in_order(messages)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import samples
-from run_support import CLIP, CLIP_FRAMES, Ghostpose, ghostpose, read_lines, wait_until
+from run_support import (
+    CLIP,
+    CLIP_FRAMES,
+    SHORT_FRAMES,
+    Ghostpose,
+    ghostpose,
+    read_lines,
+    slow_run,
+    wait_until,
+)
 
 from ghostpose.bus import Bus, EmbeddedServer, FramePublisher
 
@@ -21,6 +30,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(150)
 
 POSES_AT_1_FPS = 24
+
+IMPATIENT = """
+from app.cli.main import main
+from app.launch import Children
+from app.store_drain import drain_store
+drain_store.__defaults__ = (2.0,)  # instead of 20 s for a store that makes no progress
+Children.stop.__defaults__ = (1.0,)  # instead of 10 s for one that is asked to stop
+main()
+"""
 
 
 @pytest.fixture
@@ -58,7 +76,7 @@ def wait_for_poses(folder: Path) -> None:
 
 
 def test_a_recording_whose_process_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    run = slow_run(tmp_path)
     wait_for_poses(tmp_path)
     (camera,) = camera_processes(run)
     os.kill(camera, signal.SIGKILL)
@@ -66,11 +84,11 @@ def test_a_recording_whose_process_is_killed_goes_on_where_it_was(tmp_path: Path
     assert done.code == 0, done.err
     assert "starts again" in done.err
     messages = read_lines(tmp_path)
-    assert [message["seq"] for message in messages] == list(range(CLIP_FRAMES))
+    assert [message["seq"] for message in messages] == list(range(SHORT_FRAMES))
     assert len({message["session"] for message in messages}) == 1
     times = [message["media_time"] for message in messages]
     assert times == sorted(set(times))
-    assert done.summary["frames"] == done.summary["poses"] == CLIP_FRAMES
+    assert done.summary["frames"] == done.summary["poses"] == SHORT_FRAMES
 
 
 def test_what_an_earlier_run_left_in_flight_is_not_counted(
@@ -95,8 +113,7 @@ def test_what_an_earlier_run_left_in_flight_is_not_counted(
 def test_a_server_that_is_away_for_longer_than_a_connection_tries_is_waited_for(
     server: EmbeddedServer, tmp_path: Path
 ) -> None:
-    arguments = ("--engine", "stub:30", "--height", "64", "--redis", server.url, "--json")
-    run = Ghostpose(("run", str(CLIP), "--output", str(tmp_path), *arguments))
+    run = slow_run(tmp_path, "--redis", server.url)
     with Bus.connect(server.url) as bus:
         wait_until(lambda: bus.counters("vtest-cut").poses > 0)
     os.kill(server.pid, signal.SIGSTOP)
@@ -112,11 +129,11 @@ def test_a_server_that_is_away_for_longer_than_a_connection_tries_is_waited_for(
     assert done.code == 0, done.err
     assert done.err.count("Waiting for it") == 0
     assert "ghostpose: the server answers again" in done.err
-    assert done.summary["frames"] == done.summary["poses"] == CLIP_FRAMES
+    assert done.summary["frames"] == done.summary["poses"] == SHORT_FRAMES
 
 
 def test_a_run_whose_own_server_is_gone_says_so_and_sums_up_what_came(tmp_path: Path) -> None:
-    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    run = slow_run(tmp_path)
     wait_for_poses(tmp_path)
     os.kill(server_of(run), signal.SIGKILL)
     done = run.finish()
@@ -126,8 +143,7 @@ def test_a_run_whose_own_server_is_gone_says_so_and_sums_up_what_came(tmp_path: 
 
 
 def test_the_log_level_and_debug_reach_every_process(tmp_path: Path) -> None:
-    arguments = ("run", str(CLIP), "--debug", "--engine", "stub:30", "--output", str(tmp_path))
-    run = Ghostpose(("--log-level", "info", *arguments, "--json"))
+    run = slow_run(tmp_path, "--debug", before=("--log-level", "info"))
     wait_for_poses(tmp_path)
     for role in ("ingest", "infer", "postprocess", "store"):
         lines = [line for line in run.left_running() if f" {role} " in line]
@@ -138,20 +154,18 @@ def test_the_log_level_and_debug_reach_every_process(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_an_operator_stops_is_started_again(tmp_path: Path) -> None:
-    run = Ghostpose(("run", str(CLIP), "--engine", "stub:30", "--output", str(tmp_path), "--json"))
+    run = slow_run(tmp_path)
     wait_for_poses(tmp_path)
     (worker,) = run.children("infer")
     os.kill(worker, signal.SIGTERM)
     done = run.finish()
     assert done.code == 0, done.err
     assert "inference 1 ended with exit code 0; started again" in done.err
-    assert done.summary["poses"] == CLIP_FRAMES
+    assert done.summary["poses"] == SHORT_FRAMES
 
 
 def test_a_store_that_can_not_write_is_not_passed_over_in_silence(tmp_path: Path) -> None:
-    run = Ghostpose(
-        ("run", str(CLIP), "--engine", "stub:1", "--fps", "5", "--output", str(tmp_path), "--json")
-    )
+    run = slow_run(tmp_path, program=IMPATIENT)
     wait_for_poses(tmp_path)
     with sqlite3.connect(tmp_path / "ghostpose.sqlite", isolation_level=None) as database:
         database.execute("BEGIN EXCLUSIVE")
@@ -159,7 +173,7 @@ def test_a_store_that_can_not_write_is_not_passed_over_in_silence(tmp_path: Path
         database.execute("ROLLBACK")
     assert done.code == 1
     assert "ghostpose: the store was stopped with " in done.err
-    assert done.summary["poses"] == CLIP_FRAMES / 2
+    assert done.summary["poses"] == SHORT_FRAMES
 
 
 def test_a_signal_while_drawing_keeps_the_poses_and_their_summary(tmp_path: Path) -> None:
