@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
@@ -150,3 +152,12 @@ class FakePublisher:
             raise self.end_answers.pop(0)
         assert frames_read == self.next_seq + sum(skipped.values())
         self.ended = (frames_read, dict(skipped), clock_repairs)
+
+
+def command_lines() -> list[bytes]:
+    """Return the command line of every process, as `ps` shows it."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            lines.append(path.read_bytes().replace(b"\0", b" "))
+    return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ingest_fakes import Consumer, wait_until
+from ingest_fakes import Consumer, command_lines, wait_until
 
 from ghostpose.bus import Bus, Registry
 from ghostpose.bus.camera_leases import read_camera_leases
@@ -280,6 +281,47 @@ def test_a_paused_ingest_loses_its_camera_and_never_plays_it_beside_the_other(
     assert came[-1] == newest
 
 
+def play_havoc(running: list[Ingest], start: Callable[[], Ingest], rng: random.Random) -> None:
+    """Do something to one of the ingest processes; there are at most three."""
+    alive = [ingest for ingest in running if ingest.process.poll() is None]
+    what = rng.choice(["kill", "pause", "go on", "stop", "start", "start"])
+    if what == "start" or not alive:
+        if len(alive) < 3:
+            running.append(start())
+        return
+    victim = rng.choice(alive)
+    if what == "kill":
+        victim.kill_all()
+    elif what == "stop":
+        victim.process.send_signal(signal.SIGTERM)
+    else:
+        number = signal.SIGSTOP if what == "pause" else signal.SIGCONT
+        os.killpg(victim.process.pid, number)
+
+
+def test_whatever_happens_sessions_never_mix_and_all_cameras_are_played_in_the_end(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    names, rng, running = [f"cam-{k}" for k in range(4)], random.Random(5), [start(), start()]
+    for name in names:
+        add(bus, name)
+    wait_for_frames(consumer, *names)
+    for _ in range(10):
+        play_havoc(running, start, rng)
+        time.sleep(rng.uniform(0.5, 3.0))  # not a wait for anything, but the time between two blows
+    for ingest in running:
+        if ingest.process.poll() is None:
+            os.killpg(ingest.process.pid, signal.SIGCONT)
+    running.append(start())
+    wait_for_frames(consumer, *names, limit_s=60)
+    for name in names:
+        came = [(f.id.session, f.id.seq) for f in consumer.frames if f.id.camera == name]
+        assert came == sorted(set(came))
+        for session in sessions(consumer, name):
+            seqs = [seq for owner, seq in came if owner == session]
+            assert seqs == list(range(len(seqs)))
+
+
 def test_a_crashed_camera_is_started_again_by_the_same_ingest(
     consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
 ) -> None:
@@ -359,7 +401,7 @@ def test_a_password_is_on_no_command_line_in_no_log_and_in_no_state(
     ):
         wait_for_frames(consumer, "hall")
         wait_until(lambda: b"camera door: " in log.read_bytes(), "what is wrong with the door")
-        shown = subprocess.run(["ps", "axww"], capture_output=True, check=True).stdout
+        shown = b"\n".join(command_lines())
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert secret.encode() not in log.read_bytes() + shown
