@@ -23,6 +23,7 @@ from app.launch import die_with_parent, forbid_core_dumps
 from ghostpose import __version__
 from ghostpose.errors import GhostposeError
 from ghostpose.logs import log_to_stderr
+from ghostpose.printable import printable
 from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ COMMANDS: Final = {
 }
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
 
-GROUPS: Final = {"cameras": "app.cli.cameras", "config": "app.cli.config"}
+GROUPS: Final = {
+    "cameras": "app.cli.cameras",
+    "dead": "app.cli.dead",
+    "config": "app.cli.config",
+}
 """Name of a group of commands -> module that holds them as `app`."""
 
 app = typer.Typer(
@@ -130,7 +135,7 @@ def _fail(sentence: str, exit_code: int, *, debug: bool) -> None:
     if debug:
         typer.echo(without_password(traceback.format_exc()), err=True, nl=False)
     if sentence:
-        typer.echo(f"ghostpose: {without_password(sentence)}", err=True)
+        typer.echo(f"ghostpose: {printable(without_password(sentence))}", err=True)
     sys.exit(exit_code)
 
 

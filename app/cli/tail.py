@@ -49,12 +49,14 @@ def tail(
 def _line(record: PoseRecord | EventRecord) -> str:
     """Say in a line what a record holds."""
     from ghostpose.client import EventRecord
+    from ghostpose.printable import printable
 
     message = record.message
     name = f"{message.camera}/{message.session}/{message.seq}"
     if isinstance(record, EventRecord):
         details = " ".join(f"{key}={value}" for key, value in record.message.details.items())
-        return f"{name} {record.message.kind} {details}".rstrip()
+        return printable(f"{name} {record.message.kind} {details}".rstrip())
     people = record.message.people
     tracks = " ".join(person.track or "?" for person in people)
-    return f"{name} at {record.message.media_time:.2f} s: {len(people)} people {tracks}".rstrip()
+    seen = f"{name} at {record.message.media_time:.2f} s: {len(people)} people {tracks}"
+    return printable(seen.rstrip())

@@ -93,12 +93,12 @@ class FramePublisher:
         """Go on with a session where the server says that it is; False: only a new one can be.
 
         For a source that gives the same frames again, whose former publisher is gone. The first
-        `next_seq` frames are not to be sent again.
+        `next_seq` frames are not to be sent again; of a session that has ended these are all.
         """
         with translated(self._bus.address):
-            cam: Any = self._bus.client.hmget(self._cam_key, "session", "seq", "ended")
-        known, seq, ended = cam
-        if known is None or int(known) != session or ended == known:
+            cam: Any = self._bus.client.hmget(self._cam_key, "session", "seq")
+        known, seq = cam
+        if known is None or int(known) != session:
             return False
         self.session, self._next_seq = session, int(seq)
         return True

@@ -118,7 +118,7 @@ def end_session(twin: Twin, session: int, published: int) -> tuple[Twin, str]:
 
 def resume(twin: Twin, session: int) -> int | None:
     """Return the seq that a session goes on with; None: only a new one can be opened."""
-    return twin.seq if session == twin.session != twin.ended else None
+    return twin.seq if session == twin.session else None
 
 
 def _lend(twin: Twin, tickets: tuple[int, ...], worker: str) -> Twin:

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  source  stream  frames or maps of the partition; loses the entry
 -- KEYS[2]  maps    stream  of the partition; gets the tombstone
--- KEYS[3]  dead    stream  of the partition; gets the entry with `why`, `detail` and `from`
+-- KEYS[3]  dead    stream  of the partition; gets the entry with `why`, `detail` and `from`, and
+--                         `cut` if not all of it
 -- ARGV[1]  group of the source
 -- ARGV[2]  entry id
 -- ARGV[3]  why: the reason
@@ -26,10 +27,16 @@ if not entry then
   return 0
 end
 local letter, left = {'why', ARGV[3], 'detail', ARGV[4], 'from', KEYS[1]}, tonumber(ARGV[5])
+local whole = #entry[2] <= 2 * LETTER_FIELDS
 for f = 1, math.min(#entry[2], 2 * LETTER_FIELDS) do
   local is_payload = f % 2 == 0 and entry[2][f - 1] == 'p'
   letter[#letter + 1] = is_payload and ARGV[12] == '0' and '' or string.sub(entry[2][f], 1, left)
   left = left - #letter[#letter]
+  whole = whole and #letter[#letter] == #entry[2][f]
+end
+if not whole then
+  letter[#letter + 1] = 'cut'
+  letter[#letter + 1] = '1'
 end
 redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
