@@ -149,6 +149,8 @@ class Mirror:
             if self._config.discovery and name not in self._known:
                 self._broker.send(*self._topics.discovery(name, self._config.discovery))
             self._broker.send(self._topics.state(state, now_s))
+            if state.status != "playing" or state.is_gone(now_s):
+                self._broker.send(self._topics.people(name, None))
         for name in self._known - states.keys():
             self._broker.send(*self._topics.forgotten(name, self._config.discovery))
         self._known = set(states)

@@ -3,6 +3,7 @@
 PREFIX/status               `online` or `offline`: this mirror itself; retained
 PREFIX/CAMERA/state         JSON, what the camera does (ghostpose.codec.camera_state); retained
 PREFIX/CAMERA/people        how many people its newest pose message has, a plain number; retained
+                            while the camera plays
 PREFIX/CAMERA/poses         JSON, a pose message as the poses stream has it
 PREFIX/CAMERA/events        JSON, an event as the events stream has it
 
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ghostpose.client import EventRecord, PoseRecord
     from ghostpose.codec.camera_state import CameraState
 
@@ -60,9 +63,10 @@ class Topics:
         """Return a record of a stream as it came; events are important."""
         return Outgoing(self.of(record.camera, what), record.json, important=what == "events")
 
-    def people(self, camera: str, count: int) -> Outgoing:
-        """Return how many people a camera sees."""
-        return Outgoing(self.of(camera, "people"), str(count).encode(), retained=True)
+    def people(self, camera: str, count: int | None) -> Outgoing:
+        """Return how many people a camera sees; None: nobody knows now."""
+        payload = b"" if count is None else str(count).encode()
+        return Outgoing(self.of(camera, "people"), payload, retained=True)
 
     def state(self, state: CameraState, now_s: float) -> Outgoing:
         """Return what a camera does, at `now_s` by the server's clock.
@@ -91,28 +95,33 @@ class Topics:
     def discovery(self, camera: str, discovery_prefix: str) -> list[Outgoing]:
         """Return what makes Home Assistant show a camera by itself: people seen, and whether on."""
         node = "ghostpose_" + re.sub(r"[^A-Za-z0-9_-]", "_", camera)
+        state, mirror = self.of(camera, "state"), {"topic": self.status}
+        words = "{{ '%s' if value_json.status == 'playing' else '%s' }}"
+        plays = {"topic": state, "value_template": words % ("online", "offline")}
         people = {
             "name": "People",
             "state_topic": self.of(camera, "people"),
             "state_class": "measurement",
             "icon": "mdi:human",
+            "availability": [mirror, plays],
+            "availability_mode": "all",
         }
         playing = {
             "name": "Playing",
-            "state_topic": self.of(camera, "state"),
-            "value_template": "{{ 'ON' if value_json.status == 'playing' else 'OFF' }}",
+            "state_topic": state,
+            "value_template": words % ("ON", "OFF"),
             "device_class": "connectivity",
             "entity_category": "diagnostic",
+            "availability": [mirror],
         }
         return [
             self._entity(f"{discovery_prefix}/sensor/{node}/people", node, camera, people),
             self._entity(f"{discovery_prefix}/binary_sensor/{node}/playing", node, camera, playing),
         ]
 
-    def _entity(self, topic: str, node: str, camera: str, entity: dict[str, str]) -> Outgoing:
+    def _entity(self, topic: str, node: str, camera: str, entity: Mapping[str, object]) -> Outgoing:
         common = {
             "unique_id": f"{node}_{topic.rpartition('/')[2]}",
-            "availability_topic": self.status,
             "device": {"identifiers": [node], "name": camera, "manufacturer": "ghostpose"},
         }
         payload = json.dumps({**entity, **common}).encode()

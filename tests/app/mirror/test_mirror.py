@@ -107,8 +107,11 @@ def test_a_cameras_state_is_retained_until_the_camera_is_no_more(mirror, broker,
     with Listener(broker.port) as late:
         wait_until(lambda: late.last(topic) is not None, "a retained state")
         assert json.loads(late.last(topic) or b"{}")["status"] == "playing"
+        play(make_pipeline(bus, "lobby"), 1)
+        wait_until(lambda: late.last("ghostpose/lobby/people") == b"1", "a person")
         publish_camera_state(bus, state("waiting", problem="nothing answers there"))
         wait_until(lambda: b"waiting" in (late.last(topic) or b""), "the change")
+        wait_until(lambda: late.last("ghostpose/lobby/people") == b"", "nobody knows how many")
         forget_camera_state(bus, "lobby")
         wait_until(lambda: late.last(topic) == b"" == late.last(found), "its removal")
 

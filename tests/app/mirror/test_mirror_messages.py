@@ -49,7 +49,11 @@ def test_home_assistant_is_told_of_two_entities_of_one_device() -> None:
     assert first["state_topic"] == "ghostpose/hall.1/people"
     assert first["device"] == second["device"]
     assert first["unique_id"] != second["unique_id"]
-    assert first["availability_topic"] == "ghostpose/status"
+    assert {"topic": "ghostpose/status"} in first["availability"]
+    assert {"topic": "ghostpose/status"} in second["availability"]
+    plays = first["availability"][1]
+    assert plays["topic"] == second["state_topic"] == "ghostpose/hall.1/state"
+    assert "'online' if value_json.status == 'playing'" in plays["value_template"]
 
 
 def test_a_camera_that_is_no_more_leaves_no_retained_topic() -> None:

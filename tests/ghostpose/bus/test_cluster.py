@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+import samples
 from redis.cluster import RedisCluster
 from roles import make_pipeline
 
 from ghostpose.bus import Bus, CameraLeases, Registry
 from ghostpose.bus.camera_leases import read_camera_leases
 from ghostpose.bus.embedded import _find_binary
-from ghostpose.client import PoseReader
+from ghostpose.bus.persistence import disk_writes
+from ghostpose.bus.previews import publish_preview
+from ghostpose.client import PoseReader, PreviewReader
 from ghostpose.config import CameraConfig
 
 if TYPE_CHECKING:
@@ -159,3 +162,26 @@ def test_waiting_works_over_all_partitions(cluster_bus: Bus) -> None:
         threading.Timer(0.1, pipeline.finish, [delivery]).start()
         (maps,) = pipeline.maps.take([pipeline.lease], 5, 2)
         assert pipeline.commit_one(maps)
+
+
+def test_previews_are_asked_for_made_and_read(cluster_bus: Bus, cluster_url: str) -> None:
+    with PreviewReader(cluster_url) as previews:
+        for name in ("a", "b", "c", "d"):
+            pipeline = make_pipeline(cluster_bus, name)
+            assert previews.read(name) is None
+            (published,) = pipeline.publish()
+            assert published.preview_wanted
+            publish_preview(cluster_bus, samples.preview(name))
+            assert previews.read(name) == samples.preview(name)
+
+
+def test_a_node_that_writes_to_disk_is_found_among_those_that_do_not(cluster_bus: Bus) -> None:
+    assert disk_writes(cluster_bus) is None
+    client = cluster_bus.client
+    assert isinstance(client, RedisCluster)
+    node = client.get_nodes()[-1].redis_connection
+    node.config_set("save", "60 1000")
+    try:
+        assert disk_writes(cluster_bus) == "save is '60 1000'"
+    finally:
+        node.config_set("save", "")
