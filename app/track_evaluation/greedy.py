@@ -1,7 +1,8 @@
 """The classic way to number people: each takes over the track next to it in the frame before.
 
-For comparison only. Pairs of people in two successive frames are taken from the most alike down
-(COCO's object key point similarity); who is left over is somebody new. No motion, no memory.
+For comparison only; as Lightweight OpenPose's demo does it. People are taken from the strongest
+down; each goes on the track of whoever in the frame before shares most key points with it (alike by
+COCO's similarity), if those are enough, else it is somebody new. No motion, no memory.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     from ghostpose.types import FloatArray, Person
 
-MIN_SIMILARITY: Final = 0.2
-"""People less alike than this are never the same; the best of 0.1 ... 0.5 on TUD-Campus."""
+MIN_SIMILARITY: Final = 0.5
+"""Key points are the same if their similarity is above this."""
+
+MIN_SAME: Final = 3
+"""People are the same if so many of their key points are."""
 
 _VARIANCE_K: Final = (2 * np.array(OKS_SIGMAS)) ** 2
 
@@ -53,25 +57,26 @@ class GreedyMatcher:
 
 def _pairs(before: Sequence[Person], now: Sequence[Person]) -> dict[int, int]:
     """Return who (of now) goes on whose track (of before)."""
-    alike = [
-        (_similarity(old.keypoints_k3, new.keypoints_k3), i, j)
-        for i, old in enumerate(before)
-        for j, new in enumerate(now)
-    ]
     pairs: dict[int, int] = {}
-    for similarity, old, new in sorted(alike, reverse=True):
-        if similarity >= MIN_SIMILARITY and new not in pairs and old not in pairs.values():
-            pairs[new] = old
+    free = list(range(len(before)))
+    for index in sorted(range(len(now)), key=lambda index: -now[index].score):
+        same = {old: _same(before[old].keypoints_k3, now[index].keypoints_k3) for old in free}
+        best = max(free, key=lambda old: same[old], default=-1)
+        if best >= 0 and same[best] >= MIN_SAME:
+            pairs[index] = best
+            free.remove(best)
     return pairs
 
 
-def _similarity(first_k3: FloatArray, second_k3: FloatArray) -> float:
-    """Return OKS over the key points that both have; the area is that of the first's key points."""
+def _same(first_k3: FloatArray, second_k3: FloatArray) -> int:
+    """Return how many key points are the same; the area is that of the larger skeleton."""
     both_k = (first_k3[:, 2] > 0) & (second_k3[:, 2] > 0)
-    if not both_k.any():
-        return 0.0
-    seen_n2 = first_k3[first_k3[:, 2] > 0, :2]
-    area = max(float(np.prod(seen_n2.max(0) - seen_n2.min(0))), 1.0)
+    area = max(_area(first_k3), _area(second_k3), 1.0)
     distance2_k = ((first_k3[:, :2] - second_k3[:, :2]) ** 2).sum(1)
     similarity_k = np.exp(-distance2_k / (2 * area * _VARIANCE_K))
-    return float(similarity_k[both_k].mean())
+    return int((both_k & (similarity_k > MIN_SIMILARITY)).sum())
+
+
+def _area(keypoints_k3: FloatArray) -> float:
+    seen_n2 = keypoints_k3[keypoints_k3[:, 2] > 0, :2]
+    return float(np.prod(np.ptp(seen_n2, axis=0))) if len(seen_n2) else 0.0

@@ -40,7 +40,10 @@ ANCHOR_K: Final = np.array([_ANCHOR[name.rsplit("_", 1)[-1]] for name in KEYPOIN
 _FRESH_S: Final = 0.5
 """A remembered key point tells less about the body the longer ago it was seen."""
 
-KEYPOINT_MEMORY_S: Final = 3.0
+_ROUNDS: Final = 3
+"""How often outliers are weighed anew: more changes nothing."""
+
+KEYPOINT_MEMORY_S: Final = 10.0
 """A key point that was not seen for longer is forgotten: bodies turn meanwhile."""
 
 
@@ -102,23 +105,36 @@ def correct(
     )
 
 
-def body_offsets(tracks: Tracks, keypoints_nk3: Floats) -> tuple[Floats, Floats]:
+def body_offsets(
+    tracks: Tracks, keypoints_nk3: Floats, options: TrackerOptions
+) -> tuple[Floats, Floats]:
     """Return how far each body was seen from its prediction (n, 2), and how certain that is (n,).
 
-    The weighted mean over key points that both have; row i of both arguments is one match. Without
-    a common key point the certainty is 0 and the offset is that of the middles.
+    The weighted mean over key points that both have, robust (Cauchy weights): where grouping gave
+    somebody a neighbour's arm, that arm must not pull the body along. Row i of both arguments is
+    one match. Without a common key point the certainty is 0 and the offset is that of the middles.
     """
     seen_nk = (keypoints_nk3[..., 2] > 0) & np.isfinite(tracks.age_nk)
     age_nk = np.where(seen_nk, tracks.age_nk, np.float16(0)).astype(np.float32)
     weight_nk = np.where(seen_nk, ANCHOR_K * np.exp(-age_nk / np.float32(_FRESH_S)), np.float32(0))
-    certainty_n: Floats = weight_nk.sum(1)
     offset_nk2 = keypoints_nk3[..., :2] - tracks.xy_nk2
-    total_n = np.maximum(certainty_n, np.float32(1e-6))
-    offset_n2 = (weight_nk[..., None] * offset_nk2).sum(1) / total_n[:, None]
+    outlier_n11 = (np.float32(options.outlier) * tracks.height_n)[:, None, None]
+    offset_n2, trusted_nk = _weighted_mean(offset_nk2, weight_nk), weight_nk
+    for _ in range(_ROUNDS):
+        away_nk2 = (offset_nk2 - offset_n2[:, None]) / outlier_n11
+        trusted_nk = weight_nk / (1 + (away_nk2 * away_nk2).sum(-1))
+        offset_n2 = _weighted_mean(offset_nk2, trusted_nk)
+    certainty_n: Floats = trusted_nk.sum(1)
     lonely_n = certainty_n <= 0
     if lonely_n.any():
         offset_n2[lonely_n] = _middle_offsets(tracks, keypoints_nk3)[lonely_n]
     return offset_n2.astype(np.float32), certainty_n
+
+
+def _weighted_mean(value_nk2: Floats, weight_nk: Floats) -> Floats:
+    total_n1 = np.maximum(weight_nk.sum(1, keepdims=True), np.float32(1e-6))
+    mean_n2: Floats = (weight_nk[..., None] * value_nk2).sum(1) / total_n1
+    return mean_n2
 
 
 def _middle_offsets(tracks: Tracks, keypoints_nk3: Floats) -> Floats:

@@ -10,13 +10,16 @@ from ghostpose.errors import InvalidValueError
 
 @dataclass(frozen=True, slots=True)
 class TrackerOptions:
-    """Tuned on synthetic walkers, vtest.avi and TUD-Campus, down to a fifth of their frames.
+    """What the tracker believes of people and of their sightings.
+
+    Tuned on TUD-Campus, the first half of vtest.avi and synthetic streets, at all, a half, a third
+    and a fifth of their frames; the second half of vtest.avi was kept for the record.
 
     All times are media time, all lengths are body heights, so that neither the frame rate nor how
     far away people are bends anything.
     """
 
-    confident_score: float = 0.20
+    confident_score: float = 0.30
     """A person with at least this score takes part in the first round of association.
 
     A weaker one can continue a track but not begin one: a bone or two are no person.
@@ -37,10 +40,10 @@ class TrackerOptions:
     tentative_s: float = 0.6
     """How long a weak first sighting waits for its second."""
 
-    max_lost_s: float = 2.0
+    max_lost_s: float = 6.0
     """How long a track that nobody matches can still come back: the re-appearance window."""
 
-    min_affinity: float = 0.20
+    min_affinity: float = 0.10
     """Pairs of track and person less alike than this (0 to 1) are never matched."""
 
     box_weight: float = 3.0
@@ -63,6 +66,18 @@ class TrackerOptions:
 
     few_points: float = 4.0
     """How much more a body's position is doubted when few of its key points are seen."""
+
+    outlier: float = 0.05
+    """A key point this far from where the others say that it is tells half as much of its body."""
+
+    crowd_doubt: float = 5.0
+    """How much less certain a body's position is where another covers it entirely."""
+
+    inside_share: float = 0.5
+    """A lost track has left if no more of its body box than this is inside the picture."""
+
+    whole_share: float = 0.95
+    """Somebody less of whose body box is inside the picture is at its edge: just coming in."""
 
     velocity_decay_s: float = 3.0
     """People out of sight slow down: the time in which a predicted velocity falls to 1 / e."""

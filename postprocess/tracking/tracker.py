@@ -9,6 +9,8 @@
   were seen a moment ago; confident people left over with tracks that may be there by now, out of
   sight for up to `max_lost_s`; and those still left with tentative tracks, so that a ghost never
   takes somebody from a track that lasts.
+- A lost track that walks out of the picture is over, and whoever is just coming in at its edge
+  continues a track only where that is expected: who enters isn't taken for who left.
 - Numbers come from a counter in the state, over all sessions: none is ever given twice.
 """
 
@@ -21,7 +23,7 @@ import numpy as np
 
 from ghostpose.types import check_camera_name
 from postprocess.grouping.body import body_boxes
-from postprocess.tracking.affinity import affinities
+from postprocess.tracking.affinity import Size, affinities, crowding, shares_inside, track_boxes
 from postprocess.tracking.matching import match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.options import TrackerOptions
@@ -72,7 +74,7 @@ class Tracker:
         self._state = self._state.in_session(session)
 
     def update(
-        self, people: Sequence[Person], media_time: float, size: tuple[int, int] | None = None
+        self, people: Sequence[Person], media_time: float, size: Size | None = None
     ) -> tuple[Person, ...]:
         """Return the people of the frame at `media_time` (seconds, growing), tracked and smoothed.
 
@@ -95,7 +97,7 @@ def step(
     media_time: float,
     camera: str,
     options: TrackerOptions,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
 ) -> tuple[TrackerState, tuple[Person, ...]]:
     """Return the state after one frame and its people with ids: the tracker as a function."""
     # Move every track that may still come back on to this frame's time; measure who is here now.
@@ -104,9 +106,10 @@ def step(
     tracks = predict(state.tracks.rows(absent_n <= options.max_lost_s), dt_s, options)
     seen = Sightings.of(people)
     # Who is whom? Confident people first, then weak ones, then people who may have come back.
-    row, person = _associate(tracks, seen, media_time, options)
+    row, person = _associate(tracks, seen, media_time, size, options)
     # Matched tracks learn: where the body went, then each key point's own movement, smoothed.
-    matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], dt_s, options)
+    crowded_n = crowding(tracks, media_time - options.fresh_s)[row]
+    matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], crowded_n, dt_s, options)
     matched = _grow_up(matched, seen.height_p[person], media_time, dt_s, options)
     # A second sighting makes a tentative track real: only now it takes a number.
     matched, next_number = _number(matched, state.next_number)
@@ -114,8 +117,8 @@ def step(
     others = _rest(person, len(seen))
     others = others[seen.score_p[others] >= options.confident_score]
     born, next_number = _births(seen, others, media_time, next_number, options)
-    # Unmatched tracks stay; those still tentative for a moment only.
-    lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, options)
+    # Unmatched tracks stay, but tentative ones for a moment only, and none that left the picture.
+    lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, size, options)
     after = matched.followed_by(born).followed_by(lost).first(MAX_TRACKS)
     reported = _report(
         people, matched.followed_by(born), np.concatenate([person, others]), camera, size
@@ -128,9 +131,13 @@ def _elapsed_s(before: float, now: float) -> float:
 
 
 def _associate(
-    tracks: Tracks, seen: Sightings, media_time: float, options: TrackerOptions
+    tracks: Tracks,
+    seen: Sightings,
+    media_time: float,
+    size: Size | None,
+    options: TrackerOptions,
 ) -> tuple[Indices, Indices]:
-    expected_np, possible_np = affinities(tracks, seen, options)
+    expected_np, possible_np = affinities(tracks, seen, size, options)
     sure_p = (seen.score_p >= options.confident_score)[None, :]
     real_n = (tracks.number_n > 0)[:, None]
     fresh_n = (media_time - tracks.seen_at_n <= options.fresh_s)[:, None]
@@ -149,8 +156,16 @@ def _rest(taken: Indices, count: int) -> Indices:
     return np.flatnonzero(~np.isin(np.arange(count), taken))
 
 
-def _learn(tracks: Tracks, keypoints_nk3: Floats, dt_s: float, options: TrackerOptions) -> Tracks:
-    offset_n2, certainty_n = body_offsets(tracks, keypoints_nk3)
+def _learn(
+    tracks: Tracks,
+    keypoints_nk3: Floats,
+    crowded_n: Floats,
+    dt_s: float,
+    options: TrackerOptions,
+) -> Tracks:
+    offset_n2, certainty_n = body_offsets(tracks, keypoints_nk3, options)
+    # Where two bodies cover each other, key points are mixed up: there motion is believed more.
+    certainty_n = certainty_n / (1 + np.float32(options.crowd_doubt) * crowded_n)
     moved = correct(tracks, offset_n2, certainty_n, options)
     return smooth(moved, keypoints_nk3, dt_s, options)
 
@@ -201,9 +216,14 @@ def _births(
     return born, next_number + int(plain.sum())
 
 
-def _worth_keeping(lost: Tracks, media_time: float, options: TrackerOptions) -> Tracks:
+def _worth_keeping(
+    lost: Tracks, media_time: float, size: Size | None, options: TrackerOptions
+) -> Tracks:
     waiting_n = media_time - lost.seen_at_n <= options.tentative_s
-    return lost.rows((lost.number_n > 0) | waiting_n)
+    kept_n = (lost.number_n > 0) | waiting_n
+    if size is not None:
+        kept_n &= shares_inside(track_boxes(lost), size) > options.inside_share
+    return lost.rows(kept_n)
 
 
 def _report(
@@ -211,7 +231,7 @@ def _report(
     tracks: Tracks,
     person: Indices,
     camera: str,
-    size: tuple[int, int] | None,
+    size: Size | None,
 ) -> tuple[Person, ...]:
     """Row i of `tracks` is person `person[i]`; return those with a number, in their own order."""
     row = np.argsort(person, kind="stable")

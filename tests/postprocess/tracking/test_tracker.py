@@ -38,7 +38,7 @@ def numbers(people) -> list[str]:
         ),
         pytest.param(
             Scene(
-                [Walker(line(50, 60)), Walker(line(250, 40), phase=0.3)],
+                [Walker(line(50, 60)), Walker(line(290, 40), phase=0.3)],
                 hidden=lambda i, t: i == 1 and 3 < t < 3.9,
             ),
             id="a missed walker is not taken over by the one who follows",
@@ -212,3 +212,27 @@ def test_boxes_end_at_the_edges_of_the_picture():
 def test_options_out_of_range_are_refused_by_name(options):
     with pytest.raises(InvalidValueError, match=next(iter(options))):
         TrackerOptions(**options)
+
+
+def test_who_comes_in_at_the_edge_is_not_taken_for_who_left_there():
+    leaves = Walker(line(500, 60))
+    comes = Walker(lambda t: 640 - 60 * (t - 4.5), phase=0.3)
+    tracker = Tracker("yard")
+    had = {}
+    for k in range(80):
+        t = k / 10
+        for name, walker in (("leaves", leaves), ("comes", comes)):
+            if 0 <= walker.x(t) < 640:
+                (found,) = tracker.update([person(walker.keypoints(t))], t, (640, 480))
+                had.setdefault(name, set()).add(found.track)
+        if not any(0 <= walker.x(t) < 640 for walker in (leaves, comes)):
+            tracker.update([], t, (640, 480))
+    assert had == {"leaves": {"yard-1"}, "comes": {"yard-2"}}
+
+
+def test_who_stands_hidden_for_five_seconds_is_the_same_afterwards():
+    had = ids_by_walker(
+        Tracker("yard"),
+        Scene([Walker(line(300, 0))], hidden=lambda _i, t: 2 < t < 7).frames(10, 10),
+    )
+    assert [len(ids) for ids in had] == [1]

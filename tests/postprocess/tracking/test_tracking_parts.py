@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from walkers import Scene, Walker, line
 
+from ghostpose.skeleton import KEYPOINTS
 from postprocess.tracking import Tracker, TrackerOptions
+from postprocess.tracking.affinity import crowding
 from postprocess.tracking.matching import match, match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.tracks import NEVER, Tracks
@@ -40,7 +44,7 @@ def test_what_is_seen_far_from_the_prediction_pulls_body_and_velocity_along():
     moved = one_track((0.0, 0.0))
     seen = np.ones((1, 18, 3), np.float32)
     seen[..., :2] = moved.xy_nk2 + np.float32([8.0, 0.0])
-    offset, certainty = body_offsets(moved, seen)
+    offset, certainty = body_offsets(moved, seen, OPTIONS)
     np.testing.assert_allclose(offset, [[8.0, 0.0]], atol=1e-4)
     after = correct(predict(moved, 0.1, OPTIONS), offset, certainty, OPTIONS)
     assert 5 < after.xy_nk2[0, 0, 0] - moved.xy_nk2[0, 0, 0] <= 8
@@ -54,7 +58,7 @@ def test_without_a_common_key_point_the_middles_tell_the_way():
     track = Tracks(**{f: getattr(track, f) for f in track.__slots__} | {"age_nk": only_head})
     feet = np.zeros((1, 18, 3), np.float32)
     feet[0, 10] = (*(track.xy_nk2[0, 0] + [5, 90]), 0.9)
-    offset, certainty = body_offsets(track, feet)
+    offset, certainty = body_offsets(track, feet, OPTIONS)
     assert certainty[0] == 0
     np.testing.assert_allclose(offset, [[5, 90]], atol=1e-3)
 
@@ -114,3 +118,26 @@ def test_later_rounds_take_only_what_is_left():
 def test_nobody_matches_nothing():
     row, column = match(np.zeros((0, 3), np.float32))
     assert len(row) == len(column) == 0
+
+
+def test_a_neighbours_arm_does_not_pull_the_body_along():
+    track = one_track((0.0, 0.0))
+    seen = np.ones((1, 18, 3), np.float32)
+    seen[..., :2] = track.xy_nk2 + np.float32([3.0, 0.0])
+    arm = [KEYPOINTS.index(name) for name in ("left_shoulder", "left_elbow", "left_wrist")]
+    seen[:, arm, 0] += 60
+    offset, certainty = body_offsets(track, seen, OPTIONS)
+    np.testing.assert_allclose(offset, [[3.0, 0.0]], atol=0.5)
+    seen[:, arm, 0] -= 60
+    _, undisturbed = body_offsets(track, seen, OPTIONS)
+    assert certainty[0] < undisturbed[0] - 1
+
+
+def test_a_body_that_another_covers_follows_what_is_seen_less():
+    alone, beside = one_track(), one_track()
+    pair = alone.followed_by(replace(beside, number_n=np.array([2]), xy_nk2=beside.xy_nk2 + 4))
+    far = replace(beside, number_n=np.array([2]), xy_nk2=beside.xy_nk2 + 500)
+    assert crowding(pair, since=0.0).min() > 0.5
+    assert crowding(alone.followed_by(far), since=0.0).max() == 0
+    assert crowding(pair, since=1.0).max() == 0
+    assert crowding(alone, since=0.0).tolist() == [0]
