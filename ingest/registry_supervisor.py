@@ -26,6 +26,7 @@ from ghostpose.errors import BusFullError, BusUnavailableError
 from ingest.child import DRAIN_S, fork_server
 from ingest.played import PlayedCamera
 from ingest.shares import Moves, Playable, Player, plan_shares
+from ingest.supervisor import warn_of_plain_passwords
 
 if TYPE_CHECKING:
     import threading
@@ -68,7 +69,8 @@ def run_registry_ingest(
         ProtocolVersionError: the deployment there speaks another version.
     """
     with Bus.connect(bus_url, partitions=partitions, timeout_s=CONNECT_S) as bus:
-        Registry(bus).seed(seed)
+        if Registry(bus).seed(seed):
+            warn_of_plain_passwords(seed)
         RegistrySupervisor(bus, bus_url, stop).run()
 
 

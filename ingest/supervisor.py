@@ -16,7 +16,7 @@ from ingest.child import DRAIN_S, CameraProcess, fork_server, reason
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ghostpose.config import CameraConfig
 
@@ -69,6 +69,13 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def warn_of_plain_passwords(cameras: Iterable[CameraConfig]) -> None:
+    """Name the better way for each camera whose address holds a password."""
+    for camera in cameras:
+        if warning := plain_password_warning(f"camera {camera.name}", camera.source):
+            _log.warning("%s", warning)
+
+
 class Supervisor:
     """Runs the processes of several cameras. See `run_ingest`."""
 
@@ -87,9 +94,7 @@ class Supervisor:
 
     def run(self) -> tuple[CameraReport, ...]:
         """Watch until every camera has its report, or draining is over."""
-        for one in self._all:
-            if warning := plain_password_warning(f"camera {one.camera.name}", one.camera.source):
-                _log.warning("%s", warning)
+        warn_of_plain_passwords(one.camera for one in self._all)
         try:
             while not self._stop.is_set() and any(one.report is None for one in self._all):
                 self._start_those_due()

@@ -196,6 +196,15 @@ def alive(pid: int) -> bool:
     return True
 
 
+def test_a_password_in_an_address_is_warned_of_once_and_not_shown(
+    server: EmbeddedServer, camera: MakeCamera, caplog: pytest.LogCaptureFixture
+) -> None:
+    cameras = [camera("gopher://admin:s3cret@10.0.0.5/", name="door")]
+    (report,) = run_ingest(server.url, cameras, threading.Event())
+    assert caplog.text.count("camera door: the password stands in its address") == 1
+    assert "s3cret" not in f"{caplog.text} {report}"
+
+
 def test_without_a_server_nothing_is_started(tmp_path: Path, camera: MakeCamera) -> None:
     with pytest.raises(BusUnavailableError):
         run_ingest(f"unix://{tmp_path}/none.sock", [camera(ENDLESS)], threading.Event())
