@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import socket
 import ssl
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from app.mirror.messages import OFFLINE, ONLINE, Outgoing
@@ -37,6 +39,9 @@ EVENTS_WAITING: Final = 1000
 
 KEEPALIVE_S: Final = 15
 """A broker that is silent for half as long again is taken for gone."""
+
+GOODBYE_S: Final = 2.0
+"""How long a mirror that ends waits for the broker to hear it."""
 
 RETRY_S: Final = (1, 30)
 """First and longest wait before connecting again."""
@@ -69,12 +74,25 @@ class Broker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._client.is_connected():
-            last = self._client.publish(self._status_topic, OFFLINE, qos=1, retain=True)
-            # A broker that hangs says the same by its last will, later.
-            last.wait_for_publish(2.0)
+        heard = self._say_goodbye()
         self._client.disconnect()
+        connection: Any = self._client.socket()
+        if not heard and connection is not None:
+            # Else the client would wait for a broker that hangs to take what is on the way. That
+            # one tells the last will later, which says the same.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._client.loop_stop()
+
+    def _say_goodbye(self) -> bool:
+        """Tell that the mirror ends; False: there is nobody to hear it in time."""
+        if not self._client.is_connected():
+            return False
+        last = self._client.publish(self._status_topic, OFFLINE, qos=1, retain=True)
+        with suppress(RuntimeError, ValueError):  # the connection is lost, or full
+            last.wait_for_publish(GOODBYE_S)
+            return last.is_published()
+        return False
 
     def load(self) -> dict[str, float]:
         """Return the counters as a heartbeat carries them."""

@@ -7,17 +7,20 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import samples
-from brokers import MOSQUITTO, Listener, Mosquitto, wait_until
+from brokers import MOSQUITTO, Listener, Mosquitto, free_port, wait_until
 from roles import Pipeline, make_pipeline
 
 from app.mirror.address import broker_address
+from app.mirror.broker import Broker
 from app.mirror.loop import run_mirror
+from app.mirror.messages import Outgoing
 from ghostpose.bus.camera_states import forget_camera_state, publish_camera_state
 from ghostpose.codec.camera_state import CameraState
 from ghostpose.config import MirrorConfig
@@ -175,7 +178,7 @@ def test_a_broker_that_hangs_bounds_what_is_on_the_way(
     mirror, broker, bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.mirror.broker.ON_THE_WAY", 20)
-    mirror()
+    stop = mirror()
     wait_until(lambda: load(bus)["connected"] == 1, "the connection")
     broker.hang()
     crowd = make_pipeline(bus, "crowd", credit=100)
@@ -187,7 +190,10 @@ def test_a_broker_that_hangs_bounds_what_is_on_the_way(
     wait_until(lambda: load(bus)["dropped"] > 0, "a drop")
     assert len(crowd.committed_seqs()) > 0
     wait_until(lambda: load(bus)["dropped"] + load(bus)["sent"] >= many, "all being dealt with")
-    broker.go_on()
+    stop.set()
+    began_s = time.monotonic()
+    wait_until(lambda: not any(w.role == "mirror" for w in bus.workers()), "its end")
+    assert time.monotonic() - began_s < 10, "it waited for the broker"
 
 
 def test_only_chosen_cameras_are_mirrored_and_no_faster_than_said(mirror, broker, bus) -> None:
@@ -222,6 +228,15 @@ def test_a_server_that_restarts_is_waited_for(mirror, broker, server, bus, pipel
             ),
             "the new session's pose",
         )
+
+
+def test_more_events_than_can_wait_are_dropped_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.mirror.broker.EVENTS_WAITING", 5)
+    with Broker(broker_address(f"mqtt://127.0.0.1:{free_port()}"), "ghostpose/status") as nobody:
+        for number in range(20):
+            event = Outgoing("ghostpose/hall/events", str(number).encode(), important=True)
+            nobody.send(event)
+        assert (nobody.sent, nobody.dropped) == (5, 15)
 
 
 @contextmanager
