@@ -19,7 +19,6 @@ import numpy as np
 from ghostpose.bus.previews import OwnPoses, publish_preview
 from ghostpose.codec.images import decode_picture, encode_picture
 from ghostpose.codec.preview import Preview
-from ghostpose.errors import GhostposeError
 from ghostpose.masking import HOLD_S, RecentPeople, masked, moved
 from ghostpose.types import Placement
 
@@ -109,7 +108,7 @@ class Previews:
         while (candidate := self._next()) is not None:
             try:
                 self._make(candidate)
-            except GhostposeError as error:
+            except Exception as error:  # OpenCV's too: one picture must not end all previews
                 level = logging.DEBUG if self._failing else logging.WARNING
                 _log.log(level, "camera %s: no preview: %s", self._camera.name, error)
                 self._failing = True

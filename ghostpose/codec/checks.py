@@ -99,9 +99,9 @@ class Fields:
             raise self.fail(f"{name} is {_show(value)}, wanted one of {', '.join(choices)}")
         return value
 
-    def flag(self, name: str) -> bool:
-        """Return true or false."""
-        value = self.any(name)
+    def flag(self, name: str, default: bool) -> bool:
+        """Return true or false; `default` of a version that doesn't know the field."""
+        value = self._values.get(name, default)
         if not isinstance(value, bool):
             raise self.fail(f"{name} is {_show(value)}, wanted true or false")
         return value

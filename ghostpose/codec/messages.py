@@ -196,7 +196,7 @@ def _info(header: Fields) -> FrameInfo:
         max_age_ms=header.duration_ms("max_age_ms"),
         decode_ms=header.duration_ms("decode_ms"),
         encode_ms=header.duration_ms("encode_ms"),
-        keep_picture=header.flag("keep"),
+        keep_picture=header.flag("keep", default=False),
     )
 
 

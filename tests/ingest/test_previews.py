@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 import samples
@@ -173,3 +174,18 @@ def test_a_server_without_room_costs_the_preview_and_a_warning(scene, server, ca
         client.config_set("maxmemory", "256mb")
     lobby.publish()
     assert lobby.preview(0).seq == 0
+
+
+def test_a_picture_that_can_not_be_made_small_costs_no_later_preview(
+    scene, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    def refuse(_: object) -> None:
+        raise cv2.error("too narrow")
+
+    lobby = scene()
+    with monkeypatch.context() as broken:
+        broken.setattr(previews_module, "_small", refuse)
+        lobby.publish()
+        wait_until(lambda: "camera lobby: no preview: too narrow" in caplog.text, "a warning")
+    lobby.publish()
+    assert lobby.preview(1).seq == 1

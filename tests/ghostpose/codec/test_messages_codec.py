@@ -55,6 +55,7 @@ infos = st.builds(
     max_age_ms=durations,
     decode_ms=durations,
     encode_ms=durations,
+    keep_picture=st.booleans(),
 )
 
 
@@ -64,6 +65,15 @@ def test_a_frame_comes_back_as_it_was_sent(info: FrameInfo) -> None:
     message = decode_frame(entry, 5)
     assert (message.id, message.info, message.picture) == (FRAME_ID, info, PICTURE)
     assert message.published_ms == 5
+
+
+def test_a_frame_that_does_not_say_whether_its_picture_may_be_kept_is_not_kept() -> None:
+    header = msgpack.unpackb(FRAME[b"h"])
+    del header["keep"]
+    assert not decode_frame(FRAME | {b"h": msgpack.packb(header)}, 1).info.keep_picture
+    for value in (1, None, "yes"):
+        with pytest.raises(DecodeError, match="wanted true or false"):
+            decode_frame(FRAME | {b"h": msgpack.packb(header | {"keep": value})}, 1)
 
 
 def test_maps_come_back_with_what_travelled_with_the_frame() -> None:
