@@ -3,6 +3,7 @@
 # make test    the tests (adds the test tools and torch)
 # make lint    style, types, and which package may import which
 # make model   explore the protocol's model further than the tests do (many minutes)
+# make fuzz    decode a million mutated messages (minutes)
 # make bench   measure what the documentation claims
 # make lock    choose newer versions of everything, within pyproject.toml's ranges
 # make clean   remove what these made; `make distclean` removes .venv too
@@ -26,7 +27,7 @@ TEST_PROCESSES ?= 2
 # Frames, sessions, damaged entries.
 MODEL ?= 3 2 1
 
-.PHONY: environment demo test lint model bench lock clean distclean
+.PHONY: environment demo test lint model fuzz bench lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -45,6 +46,9 @@ lint: .venv/.test-$(TORCH)
 
 model: .venv/bin/python
 	$(BIN)/python tests/protocol/protocol_explorer.py $(MODEL)
+
+fuzz: .venv/.test-$(TORCH)
+	$(BIN)/python tests/fuzz/fuzz.py 1000000
 
 bench: .venv/.test-$(TORCH)
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ghostpose.config import GhostposeConfig
 from ghostpose.errors import ConfigError
+from ghostpose.printable import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def load_config(path: Path) -> GhostposeConfig:
     try:
         return GhostposeConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_sentence(path, root, error)) from error
+        raise ConfigError(printable(_sentence(path, root, error))) from error
 
 
 def _read_text(path: Path) -> str:

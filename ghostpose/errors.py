@@ -6,6 +6,7 @@ An error's text is one sentence for the user: who, what was wanted, what came, w
 
 from __future__ import annotations
 
+from ghostpose.printable import printable
 from ghostpose.redaction import without_password
 
 
@@ -82,13 +83,14 @@ class InvalidValueError(GhostposeError, ValueError):
 class DecodeError(GhostposeError):
     """Bytes from outside are no message of ours. Keeps the raw data and the cause.
 
-    `raw` is cut to `RAW_KEPT` bytes so that an error never holds a whole picture.
+    `raw` is cut to `RAW_KEPT` bytes so that an error never holds a whole picture; the text is
+    fit to be printed, whatever of the data it quotes.
     """
 
     RAW_KEPT = 256
 
     def __init__(self, message: str, raw: bytes = b"") -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.raw = bytes(raw[: self.RAW_KEPT])
 
 

@@ -46,8 +46,14 @@ def parse_address(camera: str, source: str) -> Address:
         SourceError: the scheme is none that can be read, or its options are no `name=value`.
     """
     found = SCHEME.fullmatch(source)
-    if found is None or Path(source).exists():
-        return _of_path(Path(source))
+    try:
+        if found is None or Path(source).exists():
+            return _of_path(Path(source))
+    except OSError as error:  # a name too long for any file, which an address may well be
+        if found is None:
+            raise SourceError(
+                f"camera {camera}: {source[:80]!r} is no file's name: {error.strerror}"
+            ) from error
     scheme, rest = found.groups()
     if scheme in STREAM_SCHEMES:
         return Address("stream", Path(), {}, _checked_url(camera, source))

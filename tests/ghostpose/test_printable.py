@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghostpose.errors import InvalidValueError
 from ghostpose.printable import printable, printable_lines
+from ghostpose.types import CAMERA_NAME_PATTERN, check_camera_name
 
 HOSTILE = "hall\n2026-01-01 00:00:00,000 INFO app: all is well\x1b[2J\r\u2028\u202e"
 
@@ -47,3 +51,16 @@ def test_a_hostile_name_can_not_forge_a_line_of_the_log() -> None:
     assert len(begins) == 2
     assert all("ghostpose.Test" in line for line in begins)
     assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../x", "a/b", "a\\b", "a b", "a\n", "a\x00", "\x1b[2J", "é", "x" * 65, "{gp:1}"]
+)
+def test_a_name_that_could_leave_a_folder_or_forge_a_key_is_no_camera_name(name: str) -> None:
+    with pytest.raises(InvalidValueError):
+        check_camera_name(name)
+
+
+@given(st.from_regex(CAMERA_NAME_PATTERN, fullmatch=True))
+def test_what_is_written_for_a_camera_stays_in_its_folder(name: str) -> None:
+    assert (Path("/out") / f"{check_camera_name(name)}.mp4").resolve().parent == Path("/out")
