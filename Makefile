@@ -4,6 +4,8 @@
 # make lint    style, types, and which package may import which
 # make model   explore the protocol's model further than the tests do (many minutes)
 # make fuzz    decode a million mutated messages (minutes)
+# make drill-cameras  16 RTSP cameras, one unplugged every 30 s; MINUTES=10 (needs Debian's GStreamer)
+# make drill-outage   one RTSP camera away for 20 s, again and again
 # make bench   measure what the documentation claims
 # make lock    choose newer versions of everything, within pyproject.toml's ranges
 # make clean   remove what these made; `make distclean` removes .venv too
@@ -27,7 +29,10 @@ TEST_PROCESSES ?= 2
 # Frames, sessions, damaged entries.
 MODEL ?= 3 2 1
 
-.PHONY: environment demo test lint model fuzz bench lock clean distclean
+MINUTES ?= 10
+OUTAGES ?= 5
+
+.PHONY: environment demo test lint model fuzz bench drill-cameras drill-outage lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -49,6 +54,12 @@ model: .venv/bin/python
 
 fuzz: .venv/.test-$(TORCH)
 	$(BIN)/python tests/fuzz/fuzz.py 1000000
+
+drill-cameras: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests $(BIN)/python tests/drills/camera_drill.py --minutes $(MINUTES)
+
+drill-outage: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests $(BIN)/python tests/drills/outage_drill.py --outages $(OUTAGES)
 
 bench: .venv/.test-$(TORCH)
 	$(BIN)/python -m benchmarks
