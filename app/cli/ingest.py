@@ -23,6 +23,7 @@ def ingest(
     height: options.Height = None,
     fps: options.Fps = None,
     picture: options.Picture = None,
+    privacy: options.Privacy = None,
     loop: options.Loop = False,
     registry: Annotated[
         bool,
@@ -48,6 +49,7 @@ def ingest(
         "height": height,
         "fps": fps,
         "picture": picture,
+        "privacy": privacy,
         "loop": loop or None,
     }
     settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-# The same names as ghostpose.types.Policy and PictureCodec, which would bring numpy with them.
+# The same names as in ghostpose.types and ghostpose.config, which would bring numpy with them.
 PolicyName = Literal["latest", "every"]
 PictureName = Literal["jpeg", "raw"]
+PrivacyName = Literal["none", "blur_faces", "blur_bodies", "skeleton"]
 PrecisionName = Literal["auto", "f32", "bf16", "f16"]
 
 Sources = Annotated[
@@ -51,6 +52,9 @@ Policy = Annotated[
 Height = Annotated[int | None, typer.Option(help="Network height in pixels [default: 368]")]
 Fps = Annotated[float | None, typer.Option(help="At most so many frames a second of each source")]
 Picture = Annotated[PictureName | None, typer.Option(help="How pictures travel")]
+Privacy = Annotated[
+    PrivacyName | None, typer.Option(help="How people are hidden in pictures that are shown")
+]
 Loop = Annotated[bool, typer.Option("--loop", help="Begin a recording again at its end")]
 StoreUrl = Annotated[
     str | None,

@@ -54,6 +54,7 @@ def run(
     height: options.Height = None,
     fps: options.Fps = None,
     picture: options.Picture = None,
+    privacy: options.Privacy = None,
     store: options.StoreUrl = None,
 ) -> None:
     """Play sources through the whole pipeline: server, ingest, inference, post-processing, store.
@@ -87,7 +88,7 @@ def run(
     settings = with_cameras(
         without_paused(settings),
         sources or [],
-        {"policy": policy, "height": height, "fps": fps, "picture": picture},
+        {"policy": policy, "height": height, "fps": fps, "picture": picture, "privacy": privacy},
         # What is named on the command line is a recording unless told otherwise, and there are
         # frames in flight for every inference process.
         new={"policy": "every", "credit": 2 + 2 * settings.inference.processes},

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
-from run_support import Ghostpose, wait_until
+from run_support import CLIP, Ghostpose, wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, FrameReader
 from ghostpose.client import PreviewReader
@@ -217,3 +217,15 @@ def test_drawing_a_camera_whose_pictures_are_never_kept_is_refused(
         " leave --annotate out\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_skeletons_are_drawn_on_black_if_the_run_is_told_so(tmp_path: Path) -> None:
+    options = ("--engine", "stub:1", "--height", "64", "--fps", "1", "--privacy", "skeleton")
+    run = Ghostpose(("run", str(CLIP), *options, "--annotate", "--output", str(tmp_path)))
+    assert run.finish().code == 0
+    video = cv2.VideoCapture(str(tmp_path / "vtest-cut.mp4"))
+    came, image_hw3 = video.read()
+    video.release()
+    assert came
+    assert image_hw3.max() > 100, "somebody is drawn"
+    assert (image_hw3.max(axis=2) < 20).mean() > 0.8, "on black, as far as H.264 keeps it black"
