@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BENCHMARKS = (
     ("Grouping: maps to people", ("grouping_bench.py",)),
+    ("Tracking: people to tracks", ("tracking_bench.py",)),
     ("Pictures on their way to inference", ("picture_codec_bench.py",)),
     ("The whole pipeline, one recording", ("pipeline_bench.py",)),
 )

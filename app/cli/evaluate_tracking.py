@@ -11,8 +11,6 @@ import typer
 from app.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.track_evaluation.detection import Detected, Sequence
     from app.track_evaluation.truth import Truth
     from workers.engines import Engine
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     "Examples: ghostpose evaluate-tracking clip.avi --truth gt.txt --height 576; "
     "ghostpose evaluate-tracking MOT15/train/TUD-Campus/img1 "
-    "--truth MOT15/train/TUD-Campus/gt/gt.txt --every 3 --json"
+    "--truth MOT15/train/TUD-Campus/gt/gt.txt --every 1,3 --json"
 )
 
 
@@ -33,8 +31,12 @@ def evaluate_tracking(
     ],
     height: options.Height = None,
     every: Annotated[
-        int, typer.Option(min=1, help="Look at every so many-th frame only: 1 is all of them")
-    ] = 1,
+        str,
+        typer.Option(
+            metavar="N,...",
+            help="Look at every so many-th frame only; of several, one after another",
+        ),
+    ] = "1",
     fps: Annotated[
         float | None,
         typer.Option(
@@ -62,6 +64,7 @@ def evaluate_tracking(
     from postprocess.tracking import Tracker
     from workers.engines import create_engine
 
+    rates = rates_in(every)
     if fps is not None and not 0 < fps <= 1000:
         raise UserError(f"--fps {fps:g} is no frame rate: wanted more than 0, at most 1000")
     given = {"engine": engine, "device": device, "precision": precision, "weights": weights}
@@ -76,14 +79,29 @@ def evaluate_tracking(
         threads=chosen.threads,
         paf_offset_cells=paf_offset_cells,
     )
-    sequence = Sequence(source, rows, fps, every)
+    sequence = Sequence(source, rows, fps, rates)
     detected = _detected(network, sequence, true)
-    evaluation = evaluate_tracks(detected, true, every, Tracker("sequence"), GreedyMatcher())
-    _show(summary(evaluation), as_json=as_json)
+    for rate in rates:
+        evaluation = evaluate_tracks(detected, true, rate, Tracker("sequence"), GreedyMatcher())
+        _show(summary(evaluation), as_json=as_json)
 
 
-def _detected(engine: Engine, sequence: Sequence, truth: Truth) -> Iterator[Detected]:
-    """Give what is found in each frame, with a bar on stderr that says how far it has come."""
+def rates_in(text: str) -> tuple[int, ...]:
+    """Return the numbers in `1,2,3`.
+
+    Raises:
+        UserError: it is no list of whole numbers from 1.
+    """
+    from ghostpose.errors import UserError
+
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) >= 1 for part in parts):
+        raise UserError(f"--every {text!r} is no list of whole numbers from 1, such as 1,2,3")
+    return tuple(int(part) for part in parts)
+
+
+def _detected(engine: Engine, sequence: Sequence, truth: Truth) -> list[Detected]:
+    """Return what is found in each frame; a bar on stderr says how far it has come."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -92,9 +110,11 @@ def _detected(engine: Engine, sequence: Sequence, truth: Truth) -> Iterator[Dete
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"{engine.name} {engine.precision}", total=truth.last)
+        detected = []
         for frame in detect(engine, sequence, truth.last, GroupingOptions()):
             progress.update(task, completed=frame.number)
-            yield frame
+            detected.append(frame)
+    return detected
 
 
 def _show(scores: dict[str, Any], *, as_json: bool) -> None:

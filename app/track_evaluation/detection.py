@@ -29,14 +29,18 @@ if TYPE_CHECKING:
 class Sequence:
     """What is to be evaluated: a clip or a folder of frames, how many rows the network sees.
 
-    Every `every`-th frame is looked at, from the first. `fps`, if given, is when the frames were
-    taken, whatever their source says.
+    Every so many-th frame is looked at, from the first, for each number in `every`. `fps`, if
+    given, is when the frames were taken, whatever their source says.
     """
 
     source: str
     height: int
     fps: float | None = None
-    every: int = 1
+    every: tuple[int, ...] = (1,)
+
+    def wants(self, number: int) -> bool:
+        """Return whether a frame, numbered from 1, is looked at."""
+        return any(is_kept(number, every) for every in self.every)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +73,18 @@ def detect(
         for number, picture in enumerate(source.pictures(), 1):
             if not isinstance(picture, NoPicture):
                 time_s = clock.read(picture.media_time) if fps is None else (number - 1) / fps
-                if (number - 1) % sequence.every == 0:
+                if sequence.wants(number):
                     yield _look_at(engine, camera, picture, number, time_s, options)
             if number == last:
                 return
     finally:
         source.close()
     raise DataError(f"{sequence.source} has {number} frames, but the ground truth reaches {last}")
+
+
+def is_kept(number: int, every: int) -> bool:
+    """Return whether a frame, numbered from 1, is among every `every`-th from the first."""
+    return (number - 1) % every == 0
 
 
 def _told_fps(source: str) -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from app.track_evaluation.detection import is_kept
 from app.track_evaluation.scores import JudgedFrame, Scores, score
 
 if TYPE_CHECKING:
@@ -77,10 +78,15 @@ def evaluate_tracks(
     tracker: GivesTracks,
     baseline: GivesTracks,
 ) -> Evaluation:
-    """Track the people found in every `every`-th frame, twice, and score both."""
+    """Track the people found in every `every`-th frame, twice, and score both.
+
+    `detected` may have more frames than these.
+    """
     judge, other = Judge(truth), Judge(truth)
     times_n3: list[tuple[float, float, float]] = []
     for frame in detected:
+        if not is_kept(frame.number, every):
+            continue
         begun_s = time.perf_counter()
         people = tracker.update(frame.people, frame.media_time, frame.size)
         tracking_ms = 1e3 * (time.perf_counter() - begun_s)

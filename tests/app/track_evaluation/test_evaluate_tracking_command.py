@@ -70,9 +70,11 @@ def test_every_third_frame_is_judged_by_its_own_truth(
     code, out, _ = run(capfd, *arguments, "--engine", "stub:0", "--every", "3")
     assert code == 0
     assert "HOTA" in out
-    code, out, _ = run(capfd, *arguments, "--engine", "stub:0", "--every", "3", "--json")
-    scores = json.loads(out.splitlines()[-1])
-    assert (scores["frames"], scores["IDF1"]) == (FRAMES / 3, 1)
+    code, out, _ = run(capfd, *arguments, "--engine", "stub:0", "--every", "1,2,3", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["every"] for line in lines] == [1, 2, 3]
+    assert [line["frames"] for line in lines] == [FRAMES, FRAMES / 2, FRAMES / 3]
+    assert all(line["IDF1"] == 1 for line in lines)
 
 
 def test_frames_have_the_rate_that_seqinfo_tells_unless_another_is_given(sequence: Path) -> None:
@@ -102,7 +104,11 @@ def test_truth_beyond_the_last_frame_is_refused(sequence: Path) -> None:
         list(detect(create_engine("stub:0"), stub(sequence / "img1"), 7, GroupingOptions()))
 
 
-@pytest.mark.parametrize("wrong", [("--fps", "0"), ("--truth", "nowhere.txt")], ids=" ".join)
+@pytest.mark.parametrize(
+    "wrong",
+    [("--fps", "0"), ("--truth", "nowhere.txt"), ("--every", "0"), ("--every", "1,a")],
+    ids=" ".join,
+)
 def test_a_mistake_is_one_sentence(
     sequence: Path, capfd: pytest.CaptureFixture[str], wrong: tuple[str, str]
 ) -> None:
@@ -110,3 +116,17 @@ def test_a_mistake_is_one_sentence(
     code, _, err = run(capfd, *arguments, "--engine", "stub:0")
     assert code == 2
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.data
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(
+    not (TUD.is_dir() and TEACHER.is_file()), reason="needs ../shared/data, not shipped"
+)
+def test_people_who_cross_in_tud_campus_keep_their_ids(capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(TUD / "img1"), "--truth", str(TUD / "gt" / "gt.txt"), "--height", "480"]
+    arguments += ["--weights", str(TEACHER), "--every", "1,3", "--json"]
+    _, out, _ = run(capfd, *arguments)
+    for scores in map(json.loads, out.splitlines()):
+        assert scores["IDF1"] > 0.78
+        assert scores["id_switches"] <= scores["greedy"]["id_switches"] / 2
