@@ -52,7 +52,9 @@ class Deployment:
             process.process.send_signal(signal.SIGTERM)
         for process in self.processes:
             done = process.finish(limit_s=30)
-            assert (done.code, done.err) == (0, ""), process.arguments
+            # On a busy machine a lease may run out now and then, which is said and mended.
+            assert done.code == 0, (process.arguments, done.err)
+            assert "Traceback" not in done.err
 
     def kill(self) -> None:
         for process in self.processes:
