@@ -23,7 +23,10 @@ SHIPPED_SUFFIXES = {".py", ".lua", ".safetensors", ".xml", ".bin", ".json", ".ty
 
 
 def checked(*command: str, cwd: Path) -> str:
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
