@@ -6,13 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import cv2
-import numpy as np
-
 from ghostpose.codec.picture_files import decode_picture_file
 from ghostpose.errors import DecodeError, SourceError
 from ghostpose.types import MAX_SIDE_PX, Placement, PoseMessage, Timings
-from ingest.prepare import fit_height
+from ingest.prepare import fit_height, resize
 from postprocess.grouping import group, to_people
 from workers.engines.padding import pad_to_stride
 
@@ -54,7 +51,7 @@ def find_people(path: Path, engine: Engine, height: int, options: GroupingOption
         raise SourceError(
             f"picture {path}: at height {height} it is {width} pixels wide, over {MAX_SIDE_PX}"
         )
-    small_hw3 = _resized(image_hw3, width, height)
+    small_hw3 = resize(image_hw3, width, height)
     ready_s = time.perf_counter()
     (maps,) = engine.infer([pad_to_stride(small_hw3)])
     inferred_s = time.perf_counter()
@@ -89,9 +86,3 @@ def read_picture(path: Path) -> ByteArray:
         return decode_picture_file(data)
     except DecodeError as error:
         raise SourceError(f"picture {path} can't be decoded: {error}") from error
-
-
-def _resized(image_hw3: ByteArray, width: int, height: int) -> ByteArray:
-    shrinks = width < image_hw3.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image_hw3, (width, height), interpolation=how), np.uint8)

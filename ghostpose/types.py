@@ -104,36 +104,6 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A decoded picture, cropped and resized for the network, before it is published.
-
-    `image_hw3` is uint8 BGR; `width` and `height` are the source picture's; `decode_ms` is what
-    decoding and resizing took.
-    """
-
-    camera: str
-    captured_at: float
-    media_time: float
-    width: int
-    height: int
-    placement: Placement
-    image_hw3: ByteArray
-    decode_ms: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_camera_name(self.camera)
-        _check_time(f"frame of {self.camera}", self.captured_at, self.media_time)
-        _check_side(self.camera, "width", self.width)
-        _check_side(self.camera, "height", self.height)
-        shape = self.image_hw3.shape
-        if not (len(shape) == 3 and shape[2] == 3 and self.image_hw3.dtype == np.uint8):
-            raise InvalidValueError(
-                f"frame of {self.camera}: wanted uint8 (h, w, 3), got {self.image_hw3.dtype}"
-                f" {shape}"
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class FrameId:
     """Which frame: its camera, the session, its number there, and its ticket.
 

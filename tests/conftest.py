@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from roles import Pipeline
 
     from ghostpose.bus import Bus, EmbeddedServer
+
+
+# A deadline for each example would measure what else runs on the machine.
+settings.register_profile("ghostpose", deadline=None)
+settings.load_profile("ghostpose")
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from ghostpose.types import ByteArray, FloatArray
 
-CALIBRATION_PICTURES: Final = 200
-"""Enough for the ranges of activations: more moved AP by less than its own noise."""
-
 MIN_PICTURES: Final = 8
 
 _LAST_LAYERS: Final = r".*\.(pcm|paf)\.1\.conv/.*"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, cast, get_args
+from typing import Final, cast, get_args
 
 import msgpack
 
@@ -38,7 +38,6 @@ MAX_HEADER_BYTES: Final = 4096
 MAX_PICTURE_BYTES: Final = 128 * 2**20
 """A raw 8K picture (7680 x 4320) fits."""
 
-MapsKind = Literal["maps", "gap", "end"]
 Entry = Mapping[bytes, bytes]
 """The fields of a stream entry as they come from Redis."""
 

@@ -94,7 +94,8 @@ def _hungarian(
 
     The sparse form of Jonker and Volgenant 1987. Rows come in one by one; a row may stay alone at
     cost 0, an edge costs -weight. `u`, `v` keep every reduced cost (cost - u - v) >= 0. Within a
-    round, `distance_c` and `via_c` are the shortest path to each column and its last edge.
+    round, `distance_c` and `via_c` are the shortest path to each column and its last edge. All
+    in one function: passing this much to another takes as long as a round.
     """
     first_r, order_e = _by_row(row_e, rows)
     u_r, v_c = np.zeros(rows), np.zeros(columns)
