@@ -252,12 +252,14 @@ def _stuck(in_flight: Mapping[str, int] | None) -> str:
 
 
 def probe_all(config: GhostposeConfig) -> dict[str, SourceInfo]:
-    """Open every camera's source once, before anything is started.
+    """Open every recording once, before anything is started.
+
+    Live cameras come and go while everything runs: one that is away holds up no start.
 
     Raises:
         SourceError: the first that can't be opened, in one sentence.
     """
-    return {camera.name: probe(camera) for camera in config.cameras}
+    return {camera.name: probe(camera) for camera in config.cameras if not camera.reopens}
 
 
 def server_mb(config: GhostposeConfig) -> int:

@@ -11,6 +11,7 @@ from app.collect import POSES_FILE
 from app.pipeline import Pipeline, RunResult, probe_all
 from app.stopping import StopAskedError, stop_signals_raised
 from ghostpose.errors import ConfigError
+from ghostpose.live import is_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +85,12 @@ def _check(request: RunRequest) -> None:
         raise ConfigError("nothing to run: give a video file, a folder of pictures, or --config")
     if request.annotate and request.output is None:
         raise ConfigError("--annotate needs --output DIR, where the drawn videos go")
+    live = [camera.name for camera in request.config.cameras if is_live(camera.source)]
+    if request.annotate and live:
+        raise ConfigError(
+            f"camera {live[0]}: it is live, and --annotate plays recordings a second time: leave"
+            " --annotate out"
+        )
     never = [camera.name for camera in request.config.cameras if camera.pixels == "never"]
     if request.annotate and never:
         raise ConfigError(
@@ -134,6 +141,8 @@ def _bars(bars: Progress, found: Mapping[str, SourceInfo]) -> Callable[[Mapping[
 
     def show(poses: Mapping[str, int]) -> None:
         for name, count in poses.items():
+            if name not in tasks:  # a live camera, whose end nobody knows
+                tasks[name] = bars.add_task(name, total=None)
             bars.update(tasks[name], completed=count)
 
     return show

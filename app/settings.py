@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ghostpose.config import CameraConfig, GhostposeConfig, camera_name_from
 from ghostpose.config_file import load_config
 from ghostpose.errors import ConfigError
+from ghostpose.live import is_live
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def with_cameras(
 ) -> GhostposeConfig:
     """Add a camera for each source; options that were given hold for all cameras.
 
-    `new` holds what only the added cameras begin with.
+    `new` holds what only the added recordings begin with.
 
     Raises:
         ConfigError: an option is out of range.
@@ -48,7 +49,8 @@ def with_cameras(
     cameras = [updated(camera, given) for camera in config.cameras]
     for source in sources:
         name = camera_name_from(source, {camera.name for camera in cameras})
-        values = {**(new or {}), **_set(given), "name": name, "source": source}
+        begins = {} if new is None or is_live(source) else new
+        values = {**begins, **_set(given), "name": name, "source": source}
         cameras.append(_checked(CameraConfig, values))
     return config.model_copy(update={"cameras": tuple(cameras)})
 

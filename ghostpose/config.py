@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ghostpose.live import is_live
 from ghostpose.redaction import without_password
 from ghostpose.rules import LineConfig, Posture, Rules, ZoneConfig
 from ghostpose.types import (
@@ -92,7 +93,7 @@ class CameraConfig(_Frozen):
 
     policy: Policy = "latest"
     """`latest`: live, the newest frame wins and skips are counted; `every`: recordings, ingest
-    waits. What `ghostpose run` is given by name on its command line is `every`."""
+    waits. A recording that `ghostpose run` is given by name on its command line is `every`."""
 
     fps: float | None = Field(default=None, gt=0, le=1000)
     """At most so many frames a second of media time; the others are skipped and counted. How often
@@ -184,6 +185,11 @@ class CameraConfig(_Frozen):
             if count > 1:
                 raise ValueError(f"two are named {name!r}; names must be unique in a camera")
         return rules
+
+    @property
+    def reopens(self) -> bool:
+        """Whether it is opened again for ever: a live source that is to be played live."""
+        return self.policy == "latest" and is_live(self.source)
 
     @field_validator("source")
     @classmethod

@@ -29,7 +29,6 @@ from ingest.privacy import check_server, forget_what_was_kept
 from ingest.reopening import Reopening
 from ingest.report import CameraReport
 from ingest.session import Session
-from ingest.sources import is_live
 from ingest.state_board import StateBoard, counts_of
 from ingest.stillness import Stillness
 from ingest.watchdog import TroubleError, Watchdog
@@ -93,7 +92,7 @@ class CameraLoop:
         self._partitions = partitions
         outage_s = None if camera.policy == "latest" else RECORDING_OUTAGE_S
         self._patience = Patience(camera.name, stop, outage_s)
-        self._reopens = camera.policy == "latest" and is_live(camera.source)
+        self._reopens = camera.reopens
         self._reopening = Reopening(camera.name, stop)
         self._stillness, self._trust = Stillness(), ClockTrust(camera.name)
         self._counters, self._before = Counters(), Tally()
@@ -119,7 +118,13 @@ class CameraLoop:
         clock, worker = ServerClock(bus), worker_name("ingest", self._camera.name)
         board = StateBoard(self._camera.name, worker, lambda: clock.now_ms() / 1000, self._counts)
         with (
-            Heartbeats(bus, "ingest", worker, self._load, lambda: board.publish(bus)) as beats,
+            Heartbeats(
+                bus,
+                "ingest",
+                worker,
+                load=lambda: self._load(board),
+                also=lambda: board.publish(bus),
+            ) as beats,
             Previews(bus, self._camera) as previews,
         ):
             board.news = beats.beat_now
@@ -143,8 +148,11 @@ class CameraLoop:
     def _total(self) -> Tally:
         return self._before.plus(self._counters.tally())
 
-    def _load(self) -> Mapping[str, float]:
-        return self._total().as_load() | {"reconnects": float(self._reopening.reconnects)}
+    def _load(self, board: StateBoard) -> Mapping[str, float]:
+        return self._total().as_load() | {
+            "reconnects": float(self._reopening.reconnects),
+            "last_seen": board.state().last_seen,
+        }
 
     def _counts(self) -> CameraCounts:
         return counts_of(self._total(), self._reopening.reconnects)

@@ -70,6 +70,8 @@ class Reader:
         self._rate = RateLimit(camera.fps, source.info.nominal_interval_s)
         info = source.info
         self._paced = info.bursts or (camera.policy == "latest" and not info.live)
+        # What a live source takes is mostly waiting for it: only this thread's work is decoding.
+        self._decoding_s = time.thread_time if info.live else time.perf_counter
         self._origin: _Origin | None = None
         self._stop = threading.Event()
         # A thread that hangs in a decoder must not keep the process alive.
@@ -112,12 +114,12 @@ class Reader:
     def _read_all(self) -> None:
         items = self._source.pictures()
         while not self._stop.is_set():
-            began = time.perf_counter()
+            began_s = self._decoding_s()
             item = next(items, None)
             if item is None:
                 return
             self._counters.count_read()
-            skip = self._take(item, 1000.0 * (time.perf_counter() - began))
+            skip = self._take(item, 1000.0 * (self._decoding_s() - began_s))
             if skip is not None:
                 self._counters.count_skipped(skip)
 

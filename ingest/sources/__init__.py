@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ghostpose.errors import SecretError, SourceError
 from ghostpose.passwords import resolved
 from ingest.prepare import plan_for
-from ingest.sources.address import check_options, code_option, is_live, number_option, parse_address
+from ingest.sources.address import check_options, code_option, number_option, parse_address
 from ingest.sources.protocol import Item, NoPicture, Picture, Source, SourceInfo, Undecodable
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = [
     "Source",
     "SourceInfo",
     "Undecodable",
-    "is_live",
     "open_source",
     "probe",
 ]

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from ghostpose.errors import SourceError
+from ghostpose.live import STREAM_SCHEMES, is_video_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEME: Final = re.compile(r"([a-z][a-z0-9+]+):(.*)", re.DOTALL)
-
-STREAM_SCHEMES: Final = frozenset({"http", "https", "rtsp", "rtsps"})
 
 Kind = Literal["device", "file", "folder", "pattern", "snapshot", "stream"]
 
@@ -79,11 +78,7 @@ def parse_address(camera: str, source: str) -> Address:
 def _of_path(path: Path) -> Address:
     if path.is_dir():
         return Address("folder", path, {})
-    return Address("device" if _is_video_device(path) else "file", path, {})
-
-
-def _is_video_device(path: Path) -> bool:
-    return path.is_char_device() and path.resolve().name.startswith("video")
+    return Address("device" if is_video_device(path) else "file", path, {})
 
 
 def _snapshot_url(camera: str, url: str) -> str:
@@ -106,19 +101,6 @@ def _checked_url(camera: str, url: str) -> str:
             " special characters of a password as %40 and so on"
         )
     return url
-
-
-def is_live(source: str) -> bool:
-    """Return whether `source`, as written, gives what happens now, as far as can be seen.
-
-    A reference to where the address is kept (`${env:NAME}`) stands for a network camera.
-    """
-    scheme, _, _ = source.partition(":")
-    return (
-        source.startswith("${")
-        or scheme in STREAM_SCHEMES | {"snapshot", "device"}
-        or _is_video_device(Path(source))
-    )
 
 
 def _options(camera: str, source: str, query: str) -> dict[str, str]:

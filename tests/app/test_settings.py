@@ -22,6 +22,14 @@ def test_an_option_that_was_given_goes_before_the_file(tmp_path: Path) -> None:
     assert "url" in config.redis.model_fields_set
 
 
+def test_a_live_source_begins_as_one_and_not_as_a_recording() -> None:
+    live, clip = with_cameras(
+        GhostposeConfig(), ["rtsp://host/live", "clip.mp4"], {}, new={"policy": "every"}
+    ).cameras
+    assert (live.policy, live.reopens) == ("latest", True)
+    assert (clip.policy, clip.reopens) == ("every", False)
+
+
 def test_without_a_file_or_options_nothing_counts_as_set() -> None:
     config = read_config(None, redis={"url": None})
     assert config == GhostposeConfig()

@@ -239,6 +239,7 @@ def test_a_running_camera_says_that_it_lives_and_what_it_has_done(
         assert "-cam-" in beat.worker
         assert beat.load["read"] > beat.load["published"]
         assert beat.load["skipped_rate"] > 0
+        assert beat.load["last_seen"] == pytest.approx(time.time(), abs=10)
         running.stop.set()
         running.join()
         assert bus.workers() == []

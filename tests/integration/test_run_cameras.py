@@ -71,6 +71,29 @@ def test_poses_resume_by_themselves_when_a_camera_comes_back(
 
 
 @needs_rtsp
+def test_a_run_begins_with_a_camera_that_is_away_and_ends_well(server: EmbeddedServer) -> None:
+    with RtspServer({"/live": {}}) as camera, Bus.connect(server.url) as bus:
+        camera.kill()
+        options = ("--engine", "stub:1", "--height", "64", "--json", "--redis", server.url)
+        run = Ghostpose(("run", camera.url("/live"), *options))
+        wait_for(lambda: "live" in read_camera_states(bus), "ingest", 60)
+        camera.start()
+        wait_for(lambda: bus.counters("live").poses >= 5, "poses", 60)
+        run.process.send_signal(signal.SIGINT)
+        done = run.finish(limit_s=40)
+    assert done.code == 0, done.err
+    assert done.summary["poses"] >= 5
+    assert done.summary["frames"] == done.summary["poses"] + done.summary["skipped"]
+
+
+def test_a_live_camera_can_not_be_drawn_afterwards(tmp_path: Path) -> None:
+    run = Ghostpose(("run", "rtsp://127.0.0.1:1/x", "--annotate", "--output", str(tmp_path)))
+    done = run.finish(limit_s=40)
+    assert (done.code, done.out) == (2, "")
+    assert "it is live, and --annotate plays recordings a second time" in done.err
+
+
+@needs_rtsp
 def test_bad_cameras_are_one_sentence_each_and_slow_no_other(
     server: EmbeddedServer, roles: Callable[[dict[str, str]], None]
 ) -> None:

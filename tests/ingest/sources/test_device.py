@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ghostpose.errors import SourceError
-from ingest.sources import is_live, open_source
+from ghostpose.live import is_live
+from ingest.sources import open_source
 from ingest.sources.device import Device, DeviceOptions
 
 if TYPE_CHECKING:
