@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.collect import POSES_FILE
+from app.folders import make_output
 from app.pipeline import Pipeline, RunResult, probe_all
 from app.stopping import StopAskedError, stop_signals_raised
 from ghostpose.errors import ConfigError
@@ -51,7 +52,7 @@ def run_request(request: RunRequest) -> RunResult:
     _check(request)
     found = _looked_at(request.config)
     if request.output is not None:
-        _make_folder(request.output)
+        _make_place_for_poses(request.output)
     with _shown(found) as (say, progress):
         pipeline = Pipeline(
             request.config, request.output, request.embedded, say, progress, request.child_options
@@ -99,11 +100,8 @@ def _check(request: RunRequest) -> None:
         )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output {folder}: can't be made: {error.strerror}") from error
+def _make_place_for_poses(folder: Path) -> None:
+    make_output(folder)
     try:
         (folder / POSES_FILE).open("ab").close()
     except OSError as error:

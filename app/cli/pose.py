@@ -33,6 +33,7 @@ def pose(
     threads: options.Threads = None,
 ) -> None:
     """Find people in pictures. A picture that can't be read is named and left out (exit code 2)."""
+    from app.folders import make_output
     from app.pictures import find_people
     from app.settings import read_config, updated
     from ghostpose.config import CameraConfig
@@ -51,7 +52,7 @@ def pose(
         threads=chosen.threads,
     )
     if output is not None:
-        _make_folder(output)
+        make_output(output)
     problems, taken = 0, set[Path]()
     for path in images:
         try:
@@ -87,15 +88,6 @@ def _sentence(path: Path, result: PictureResult) -> str:
     count = len(result.message.people)
     milliseconds = result.message.timings_ms.inference
     return f"{path}: {count} {'person' if count == 1 else 'people'} ({milliseconds:.0f} ms)"
-
-
-def _make_folder(folder: Path) -> None:
-    from ghostpose.errors import ConfigError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output {folder}: can't be made: {error.strerror}") from error
 
 
 def _draw(path: Path, result: PictureResult, folder: Path, taken: set[Path]) -> None:
