@@ -22,7 +22,7 @@ from run_support import (
     wait_until,
 )
 
-from ghostpose.bus import Bus, EmbeddedServer, FramePublisher
+from ghostpose.bus import Bus, EmbeddedServer, FramePublisher, FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +140,26 @@ def test_a_run_whose_own_server_is_gone_says_so_and_sums_up_what_came(tmp_path: 
     assert done.code == 1
     assert "ghostpose: stopped, since the run's own server has ended" in done.err
     assert done.summary["poses"] == len(read_lines(tmp_path)) > 0
+
+
+def test_a_frame_that_is_given_up_is_a_dead_letter_and_exit_code_3(
+    server: EmbeddedServer, tmp_path: Path
+) -> None:
+    run = slow_run(tmp_path, "--redis", server.url)
+    with Bus.connect(server.url) as bus:
+        wait_until(lambda: bus.counters("vtest-cut").poses > 0)
+        saboteur, taken = FrameReader(bus, "saboteur"), []
+        while not taken:
+            taken = saboteur.take(1, 1.0)
+            assert run.process.poll() is None
+        saboteur.bury(taken[0], "poison", "tested")
+        saboteur.close()
+    done = run.finish()
+    assert done.code == 3, done.err
+    assert (done.summary["frames"], done.summary["dead"]) == (SHORT_FRAMES, 1)
+    lost = taken[0].message.id.seq
+    wanted = [seq for seq in range(SHORT_FRAMES) if seq != lost]
+    assert [message["seq"] for message in read_lines(tmp_path)] == wanted
 
 
 def test_the_log_level_and_debug_reach_every_process(tmp_path: Path) -> None:
