@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 FORMATS: Final = "PNG, JPEG, WebP, BMP or TIFF"
 
+_PNG_FIRST_CHUNK: Final = 8
+_PNG_AROUND_CHUNK: Final = 12
+"""Bytes of a chunk's length, kind and checksum."""
+
 _TIFF_WIDTH: Final = 256
 _TIFF_HEIGHT: Final = 257
 _TIFF_TYPES: Final = {3: "H", 4: "I"}
@@ -61,7 +65,7 @@ def picture_file_size(data: bytes) -> tuple[int, int]:
     """
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _unpack(">II", data, 16)
+            return _png_size(data)
         if data.startswith(b"\xff\xd8"):
             return jpeg_size(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
@@ -78,6 +82,20 @@ def picture_file_size(data: bytes) -> tuple[int, int]:
 def _unpack(form: str, data: bytes, offset: int) -> tuple[int, int]:
     width, height = struct.unpack_from(form, data, offset)
     return width, height
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    """Return the size, once all chunks are seen to lie within the file.
+
+    OpenCV allocates a chunk's length before it reads it: 975 bytes took 2 GB.
+    """
+    place = _PNG_FIRST_CHUNK
+    while place < len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        place += length + _PNG_AROUND_CHUNK
+        if place > len(data):
+            raise DecodeError(f"its {kind.decode('ascii', 'replace')} chunk is cut off", data)
+    return _unpack(">II", data, 16)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -65,6 +65,15 @@ def test_a_big_endian_tiff_and_a_top_down_bmp_say_their_size() -> None:
     assert picture_file_size(bmp) == (9, 7)
 
 
+def test_a_png_whose_chunk_claims_gigabytes_is_refused_before_it_is_decoded() -> None:
+    data = encoded(".png")
+    place = data.index(b"IDAT") - 4
+    claims = data[:place] + struct.pack(">I", 2**31 - 1) + data[place + 4 :]
+    for decode in (picture_file_size, decode_picture_file):
+        with pytest.raises(DecodeError, match="its IDAT chunk is cut off"):
+            decode(claims)
+
+
 def test_a_small_file_that_claims_a_gigabyte_is_refused_before_memory_is_taken() -> None:
     """In a process of its own, whose peak of memory is that of this file alone.
 
