@@ -15,6 +15,7 @@ from app.collect import Collector
 from app.launch import USER_MISTAKE, Children, ProcessDiedError
 from app.outage import Outage
 from app.processes import PROCESSES, ProcessRow
+from app.stopping import next_signal_ends
 from app.store_drain import drain_store, unstored
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
@@ -209,10 +210,14 @@ class Pipeline:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Take SIGTERM and Ctrl-C as the wish to drain; put the former handlers back after."""
+        """Take SIGTERM and Ctrl-C as the wish to drain, the next one to end at once.
+
+        Then the children are told by Linux, and stop in order as far as they can without a server.
+        """
 
         def stop(*_: object) -> None:
             self._stopping = True
+            next_signal_ends()
 
         former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from ghostpose.bus.keys import Keys
 from ghostpose.bus.steps import Step, Steps
-from ghostpose.codec.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from ghostpose.codec.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, check_deployment
 from ghostpose.codec.registry import (
     CameraEntry,
     Heartbeat,
@@ -21,7 +21,6 @@ from ghostpose.errors import (
     BusError,
     DecodeError,
     InvalidValueError,
-    ProtocolVersionError,
 )
 from ghostpose.redaction import without_password
 from ghostpose.server import connect, is_cluster, translated
@@ -234,14 +233,8 @@ def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:
         client.hsetnx(META_KEY, "partitions", str(partitions))
         client.hsetnx(META_KEY, "protocol", f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}")
         meta = cast("dict[bytes, bytes]", client.hgetall(META_KEY))
-    protocol, count = meta.get(b"protocol", b""), meta.get(b"partitions", b"")
-    if protocol.partition(b".")[0] != str(PROTOCOL_MAJOR).encode():
-        raise ProtocolVersionError(
-            f"The deployment at {address} speaks protocol {protocol.decode(errors='replace')!r},"
-            f" this program {PROTOCOL_MAJOR}.x: run the same major version of ghostpose"
-            " everywhere.",
-            protocol,
-        )
+    check_deployment(address, meta.get(b"protocol", b""))
+    count = meta.get(b"partitions", b"")
     if not count.isdigit() or not 1 <= int(count[:9]) <= MAX_PARTITIONS:
         raise BusError(f"The deployment at {address} has {count!r} partitions in {META_KEY}.")
     return int(count)

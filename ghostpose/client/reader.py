@@ -40,6 +40,7 @@ class PoseReader:
 
     Raises:
         BusUnavailableError: no server answers there.
+        ProtocolVersionError: the deployment there speaks another major version.
 
     For one thread.
     """

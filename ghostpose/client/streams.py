@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ghostpose.client.records import Cursor, EventRecord, PoseRecord, Record
 from ghostpose.codec.entries import StreamEntry, from_read
+from ghostpose.codec.messages import check_deployment
 from ghostpose.codec.poses import decode_event, decode_pose
 from ghostpose.codec.preview import decode_preview
 from ghostpose.codec.registry import CameraEntry, decode_cameras
@@ -22,7 +23,7 @@ from ghostpose.server import (
     is_cluster,
     translated,
 )
-from ghostpose.topics import CAMERAS_KEY, WANTED_SUFFIX
+from ghostpose.topics import CAMERAS_KEY, META_KEY, WANTED_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,6 +85,17 @@ class Streams:
             connect(source, timeout_s=timeout_s) if isinstance(source, str) else source
         )
         self._address = without_password(source) if isinstance(source, str) else "the server"
+        try:
+            self._check_deployment()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_deployment(self) -> None:
+        with translated(self._address):
+            protocol = self._client.hget(META_KEY, "protocol")
+        if protocol is not None:  # a reader may come before the deployment is created
+            check_deployment(self._address, protocol)
 
     def close(self) -> None:
         """Close the connection, if it was made here."""

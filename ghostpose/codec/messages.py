@@ -227,6 +227,21 @@ def unpack_fields(owner: str, raw: bytes, at_most: int = MAX_HEADER_BYTES) -> Fi
     return header
 
 
+def check_deployment(address: str, protocol: bytes) -> None:
+    """Refuse a deployment of another major version; `protocol` is what its meta data says.
+
+    Raises:
+        ProtocolVersionError: the text says which it speaks, which this program, and what to do.
+    """
+    if protocol.partition(b".")[0] != str(PROTOCOL_MAJOR).encode():
+        raise ProtocolVersionError(
+            f"The deployment at {address} speaks protocol {protocol.decode(errors='replace')!r},"
+            f" this program {PROTOCOL_MAJOR}.x: run the same major version of ghostpose"
+            " everywhere.",
+            protocol,
+        )
+
+
 def check_protocol(header: Fields) -> None:
     """Refuse another major version of the protocol.
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from ghostpose.bus import Bus
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
+from ghostpose.codec.entries import id_ms
 from ghostpose.errors import BusError, BusUnavailableError, InvalidValueError
 from ghostpose.types import EventMessage, PoseMessage
 from postprocess.store.database import open_database
@@ -138,31 +139,40 @@ class StoreWorker:
     """Messages may be lent to this worker that it never saw: a reply was lost."""
 
     def run(self) -> StoreReport:
-        """Work until stopped, then store what is left in the streams."""
+        """Work until stopped, then store what the streams hold by then."""
         reader = GroupReader(self.bus, self.name)
         with Heartbeats(self.bus, "store", self.name, self._load):
             while not self.stop.is_set():
                 if not self._turn(reader):
                     self.stop.wait(IDLE_S)
-            self._look_back = True  # a reply lost in a retry raises nothing
-            while self._turn(reader):
-                pass
+            self._drain(reader)
         return self.report
+
+    def _drain(self, reader: GroupReader) -> None:
+        """Store what was there when it was asked to stop: what goes on to come has no end."""
+        self._look_back = True  # a reply lost in a retry raises nothing
+        try:
+            asked_ms = self.bus.server_time_ms()
+        except (BusUnavailableError, BusError) as error:
+            _log.warning("leaves what is left to another: %s", error)
+            return
+        while any(id_ms(stored.entry_id) <= asked_ms for stored in self._turn(reader)):
+            pass
 
     def _load(self) -> dict[str, float]:
         return {"poses": self.report.poses, "refused": self.report.refused}
 
-    def _turn(self, reader: GroupReader) -> bool:
-        """Store what is new; return whether there was any."""
+    def _turn(self, reader: GroupReader) -> list[Delivery]:
+        """Store what is new, and return it."""
         try:
             deliveries = self._take(reader)
             if deliveries and self._write(deliveries):
                 reader.acknowledge(deliveries)
-                return True
+                return deliveries
         except (BusUnavailableError, BusError) as error:
             _log.warning("trying again: %s", error)
             self._look_back = True
-        return False
+        return []
 
     def _take(self, reader: GroupReader) -> list[Delivery]:
         if time.monotonic() - self._claimed_at_s >= CLAIM_EVERY_S:

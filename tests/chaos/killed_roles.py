@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import newer_codec
 import redis
 from sqlalchemy import Engine, event
 
@@ -80,9 +81,13 @@ class Points:
         return f"{step.value} {what}"
 
 
-def play(role: str, url: str, database: str, log: Path, die_at: str | None) -> None:
+def play(
+    role: str, url: str, database: str, log: Path, die_at: str | None, newer: bool = False
+) -> None:
     """Be a process of this role until SIGTERM, or until the point."""
     stop = stop_event()
+    if newer:
+        newer_codec.install()
     Points(log, die_at).install()
     if role == "inference":
         options = WorkerOptions(engine="stub:5", batch=2, min_idle_s=MIN_IDLE_S)

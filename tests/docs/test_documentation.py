@@ -77,3 +77,28 @@ def test_the_keys_shown_for_redis_cli_are_those_of_the_bus(page: str) -> None:
 def test_the_key_points_are_documented_in_their_order() -> None:
     text = " ".join(text_of(ROOT / "docs" / "messages.md").split())
     assert ", ".join(name.replace("_", " ") for name in KEYPOINTS) in text
+
+
+def guarantees() -> list[list[str]]:
+    """Return the rows of the table of guarantees, by cell."""
+    lines = text_of(ROOT / "docs" / "guarantees.md").splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows[1:]]
+
+
+def test_every_guarantee_names_a_test_that_exists_or_says_that_none_does() -> None:
+    source = "\n".join(text_of(path) for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
+    for row in guarantees():
+        assert len(row) == 4, row
+        named = re.findall(r"`(test_\w+)`", row[3])
+        assert named or "not yet shown" in row[3], row
+        assert set(named) <= tests, row
+
+
+def test_the_guarantees_cover_what_may_fail() -> None:
+    failing = " ".join(row[0] for row in guarantees())
+    for word in ("inference", "post-processing", "ingest", "append-only", "without persistence"):
+        assert word in failing
+    for word in ("replica", "full", "database", "camera"):
+        assert word in failing

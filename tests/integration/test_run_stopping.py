@@ -36,6 +36,22 @@ def test_a_signal_drains_what_is_in_flight_and_ends_well(
     assert_complete_and_in_order(messages)
 
 
+def test_a_second_signal_ends_a_run_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
+    run = endless(tmp_path)
+    run.process.send_signal(signal.SIGTERM)
+    status = Path(f"/proc/{run.process.pid}/status")
+    wait_until(lambda: not heeds(status, signal.SIGTERM))
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(10) == -signal.SIGTERM
+    wait_until(lambda: run.left_running() == [], limit_s=30)
+
+
+def heeds(status: Path, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    caught = int(status.read_text(encoding="utf-8").split("SigCgt:")[1].split()[0], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
 def test_a_killed_run_leaves_nothing_running(tmp_path: Path) -> None:
     run = endless(tmp_path)
     run.process.kill()
