@@ -341,17 +341,9 @@ class PoseMessage:
 
 
 EventKind = Literal[
-    "session_start",
-    "session_end",
-    "gap",
-    "enter",
-    "leave",
-    "dwell",
-    "crowd",
-    "cross",
-    "fall",
-    "hands_up",
-]
+    "session_start", "session_end", "gap",
+    "enter", "leave", "dwell", "crowd", "cross", "fall", "hands_up",
+]  # fmt: skip
 """What happened to a camera, and to people in it (by its zones, lines and postures)."""
 
 CAMERA_EVENTS: Final[frozenset[EventKind]] = frozenset({"session_start", "session_end", "gap"})

@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 _SIDE: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE_PX}
+_TRACK: Final = rf"^{CAMERA_NAME_PATTERN.pattern}-[0-9]+$"
 
 
 def pose_schema() -> Schema:
@@ -52,7 +53,7 @@ def person_schema() -> Schema:
         "One person in one frame, in pixels of the source picture.",
         track={
             "type": ["string", "null"],
-            "pattern": rf"^{CAMERA_NAME_PATTERN.pattern}-[0-9]+$",
+            "pattern": _TRACK,
             "description": "<camera>-<n>; the same person keeps it, and no one else ever gets it.",
         },
         score={"type": "number", "minimum": 0, "maximum": 1},
@@ -83,22 +84,55 @@ def event_schema() -> Schema:
         seq=_told(_COUNT, "The frame; of session_end: how many were published."),
         details={"type": "object"},
     )
-    counts = {"type": "object", "additionalProperties": _COUNT}
-    details = {
-        "gap": _object("", reason={"enum": list(get_args(SkipReason))}),
-        "session_end": _object(
-            "", frames_read=_COUNT, skipped=counts, clock_repairs=_COUNT, published=_COUNT,
-            poses=_COUNT, gaps=_COUNT,
-        ),
-    }  # fmt: skip
     schema["allOf"] = [
         {
             "if": {"properties": {"kind": {"const": kind}}},
             "then": {"properties": {"details": inner}},
         }
-        for kind, inner in details.items()
+        for kind, inner in event_details().items()
     ]
     return schema
+
+
+def event_details() -> dict[EventKind, Schema]:
+    """Return the schema of `details` for each kind of event that has some."""
+    counts = {"type": "object", "additionalProperties": _COUNT}
+    name, person = {"type": "string"}, _of_person
+    return {
+        "gap": _object("", reason={"enum": list(get_args(SkipReason))}),
+        "session_end": _object(
+            "", frames_read=_COUNT, skipped=counts, clock_repairs=_COUNT, published=_COUNT,
+            poses=_COUNT, gaps=_COUNT,
+        ),
+        "enter": person(zone=name),
+        "leave": _optional(person(zone=name), lost={"const": True}),
+        "dwell": person(zone=name, stays_s=_number("Since they came, in media time.")),
+        "crowd": _of_frame(zone=name, state={"enum": ["begins", "ends"]}, people=_COUNT),
+        "cross": person(line=name, direction={"enum": ["in", "out"]}),
+        "fall": person(),
+        "hands_up": person(),
+    }  # fmt: skip
+
+
+def _of_frame(**properties: Schema) -> Schema:
+    """Return the details of an event that a frame tells."""
+    seqs = {"type": "array", "minItems": 2, "maxItems": 2, "items": _COUNT}
+    return _object(
+        "",
+        **properties,
+        captured_at=_number("Of the frame that told it."),
+        media_time=_number("Of the frame that told it."),
+        seqs=_told(seqs, "The first frame that shows it, and the one that told it."),
+    )
+
+
+def _of_person(**properties: Schema) -> Schema:
+    """Return the details of an event of one person, which may be out of sight by then."""
+    foot = {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}}
+    seen = person_schema()["properties"]
+    track = {"type": "string", "pattern": _TRACK}
+    details = _of_frame(**properties, track=track)
+    return _optional(details, foot=foot, keypoints=seen["keypoints"])
 
 
 def camera_schema() -> Schema:
@@ -114,6 +148,11 @@ def camera_status_schema(*others: str) -> Schema:
 def _object(description: str, **properties: Schema) -> Schema:
     schema = {"type": "object", "required": list(properties), "properties": properties}
     return _told(schema, description) if description else schema
+
+
+def _optional(schema: Schema, **properties: Schema) -> Schema:
+    """Return an object's schema with properties that it may lack."""
+    return {**schema, "properties": schema["properties"] | properties}
 
 
 def _told(schema: Schema, description: str) -> Schema:

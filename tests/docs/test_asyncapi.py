@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import samples
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, ValidationError
 
@@ -20,15 +21,17 @@ from app.mirror.messages import Topics
 from ghostpose.codec.camera_state import CameraState
 from ghostpose.codec.messages import decode_frame
 from ghostpose.codec.poses import encode_event, encode_pose
+from ghostpose.codec.schemas import event_details
 from ghostpose.config import MirrorConfig
 from ghostpose.topics import TOPICS
-from ghostpose.types import EventMessage, FrameId, Person, PoseMessage, SkipReason
+from ghostpose.types import EventKind, EventMessage, FrameId, Person, PoseMessage, SkipReason
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text("utf-8"))
 SPECIFICATION = json.loads((Path(__file__).parent / "asyncapi-3.0.0.json").read_text("utf-8"))
 
 
+@cache
 def validator(message: str) -> Draft7Validator:
     schema = DOCUMENT["components"]["messages"][message]["payload"]
     Draft7Validator.check_schema(schema)
@@ -113,13 +116,15 @@ people = st.lists(
 ).map(tuple)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(people, st.integers(0, 2**53 - 1), st.floats(0, 1e9))
 def test_every_pose_that_is_encoded_is_valid(people: tuple[Person, ...], seq: int, at: float):
     pose = replace(samples.pose(FrameId("lobby", 1, 0, 1)), people=people, seq=seq, media_time=at)
     validator("pose").validate(json.loads(encode_pose(pose)))
 
 
-@given(st.sampled_from(SkipReason.__args__), st.integers(0, 2**53 - 1))  # type: ignore[attr-defined]
+@settings(deadline=None)
+@given(st.sampled_from(get_args(SkipReason)), st.integers(0, 2**53 - 1))
 def test_every_gap_that_is_encoded_is_valid(reason: str, seq: int) -> None:
     event = EventMessage("gap", "lobby", 5, seq, {"reason": reason})
     validator("event").validate(json.loads(encode_event(event)))
@@ -150,11 +155,22 @@ def test_a_pose_that_is_none_is_found(place: tuple[Any, ...], value: object) -> 
 
 @pytest.mark.parametrize(
     ("kind", "details"),
-    [("gap", {}), ("gap", {"reason": "tired"}), ("session_end", {"poses": 1}), ("party", {})],
+    [
+        ("gap", {}),
+        ("gap", {"reason": "tired"}),
+        ("session_end", {"poses": 1}),
+        ("party", {}),
+        ("enter", {}),
+        ("fall", {"track": "lobby-1"}),
+    ],
 )
 def test_an_event_that_is_none_is_found(kind: str, details: dict[str, object]) -> None:
     values = {"kind": kind, "camera": "lobby", "session": 1, "seq": 0, "details": details}
     assert not validator("event").is_valid(values)
+
+
+def test_every_kind_of_event_that_has_details_says_which() -> None:
+    assert event_details().keys() == set(get_args(EventKind)) - {"session_start"}
 
 
 def test_a_mirrored_state_is_as_the_schema_says() -> None:

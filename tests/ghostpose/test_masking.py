@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostpose.masking import RecentPeople, body_area, head_area, head_px, masked, moved
@@ -117,6 +117,7 @@ def test_a_face_becomes_a_handful_of_colours() -> None:
     assert len(np.unique(face_hw3.reshape(-1, 3), axis=0)) <= 16
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 1000), st.integers(0, 5))
 def test_skeletons_on_black_hold_nothing_of_the_picture(one: int, other: int, seed: int) -> None:
     people = [samples.person(seed), without()]
@@ -130,6 +131,7 @@ def test_a_picture_that_hides_nothing_is_the_picture() -> None:
     assert masked(image_hw3, "none", [without()], [without()]) is image_hw3
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(*[st.floats(-1e4, 1e4, width=32)] * 2), min_size=18, max_size=18),
     st.sets(st.integers(0, 17)),

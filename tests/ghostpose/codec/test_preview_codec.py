@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostpose.codec.messages import pack_fields, unpack_fields
@@ -34,6 +34,7 @@ def test_a_preview_comes_back_as_it_was() -> None:
     assert decode_preview(encode_preview(PREVIEW)) == PREVIEW
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**53 - 1),
     st.floats(0, 1e10),
@@ -46,6 +47,7 @@ def test_every_preview_comes_back_exactly(seq, media_time, privacy, scale) -> No
     assert decode_preview(encode_preview(preview)) == preview
 
 
+@settings(deadline=None)
 @given(samples.damaged(encode_preview(PREVIEW)))
 def test_damaged_bytes_are_a_preview_or_a_decode_error(data: bytes) -> None:
     try:
@@ -56,6 +58,7 @@ def test_damaged_bytes_are_a_preview_or_a_decode_error(data: bytes) -> None:
         assert (came.width, came.height) == (32, 24)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_other_bytes_are_a_decode_error(data: bytes) -> None:
     with pytest.raises(DecodeError):

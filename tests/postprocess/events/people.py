@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jsonschema import Draft7Validator
 
+from ghostpose.codec.poses import encode_event
+from ghostpose.codec.schemas import event_details, event_schema
 from ghostpose.skeleton import KEYPOINTS
 from ghostpose.types import Person, PoseMessage
 from postprocess.events import Memories, rules_of, watch
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
     from ghostpose.rules import Rules
     from ghostpose.types import EventMessage
+
+EVENT, DETAILS = Draft7Validator(event_schema()), event_details()
 
 HEIGHT_PX = 200.0
 FPS = 8.0
@@ -98,4 +104,12 @@ def play(
     for seq in range(round(seconds * fps)):
         found, memories = watch(made, frame(seq, people_at(seq / fps), fps), memories)
         events += found
+    check_by_schema(events)
     return events
+
+
+def check_by_schema(events: Iterable[EventMessage]) -> None:
+    """Hold events against what programs in other languages are told of them."""
+    for event in events:
+        EVENT.validate(json.loads(encode_event(event)))
+        assert event.details.keys() <= DETAILS[event.kind]["properties"].keys()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import HANDS_UP, LYING, STANDING, TOWARDS, frame, person, play
 
@@ -186,6 +186,7 @@ def test_a_new_session_begins_with_nobody_anywhere() -> None:
     assert memories == Memories(8)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)), st.integers(0, 2**32 - 1))
 def test_the_order_of_people_changes_nothing(order: list[int], seed: int) -> None:
     ways = np.random.default_rng(seed).uniform((200, 200), (900, 700), (4, 2, 2))
