@@ -140,7 +140,8 @@ class CameraConfig(_Frozen):
     whatever is there: on that device. Falls back to software, and says so once."""
 
     tls_verify: bool = True
-    """Refuse `https://` cameras whose certificate this machine doesn't trust."""
+    """Refuse `https://` and `rtsps://` cameras whose certificate this machine doesn't trust, as it
+    is with those that cameras make for themselves."""
 
     silence_s: float = Field(default=10, ge=1, le=3600)
     """Nothing of a live source for so long: it is opened again."""

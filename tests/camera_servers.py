@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -93,11 +94,14 @@ Answer = tuple[int, dict[str, str], bytes]
 class HttpServer:
     """Answers by `routes`: a path to a function that gives status, headers and body.
 
-    A function may also write as long as it likes to the request it is given, and return None.
+    A function may also write as long as it likes to the request it is given, and return None. With
+    a `context` it speaks TLS.
     """
 
     def __init__(
-        self, routes: dict[str, Callable[[BaseHTTPRequestHandler], Answer | None]]
+        self,
+        routes: dict[str, Callable[[BaseHTTPRequestHandler], Answer | None]],
+        context: ssl.SSLContext | None = None,
     ) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -120,6 +124,9 @@ class HttpServer:
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # clients that leave
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = self.url.replace("http://", "https://")
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def __enter__(self) -> Self:

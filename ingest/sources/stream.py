@@ -220,18 +220,18 @@ def _options(camera: CameraConfig, url: str) -> dict[str, str]:
     """Return FFmpeg's options for an address; those that its format doesn't have do no harm."""
     scheme = urlsplit(url).scheme
     options = {"protocol_whitelist": NETWORK_PROTOCOLS, "analyzeduration": str(ANALYSE_US)}
-    if scheme in ("rtsp", "rtsps"):
-        # The rate is in what RTSP says of its stream: counting frames for it takes seconds.
-        return options | {
-            "rtsp_transport": camera.transport,
-            "allowed_media_types": "video",
-            "fpsprobesize": "0",
-        }
-    if scheme == "https" and camera.tls_verify:
+    if scheme in ("https", "rtsps") and camera.tls_verify:
         options |= {"tls_verify": "1", "verifyhost": urlsplit(url).hostname or ""}
         trusted = ssl.get_default_verify_paths()
         options |= {"ca_file": trusted.cafile} if trusted.cafile else {}
-    return options | {"live_start_index": "-1"}
+    if scheme not in ("rtsp", "rtsps"):
+        return options | {"live_start_index": "-1"}
+    # The rate is in what RTSP says of its stream: counting frames for it takes seconds.
+    return options | {
+        "rtsp_transport": camera.transport,
+        "allowed_media_types": "video",
+        "fpsprobesize": "0",
+    }
 
 
 def _length_s(container: InputContainer) -> float | None:

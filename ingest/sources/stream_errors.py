@@ -31,7 +31,10 @@ def opening_failed(
     # Some of FFmpeg's demuxers say of an interrupted reading that its data is invalid.
     if _timed_out(error) or took_s >= limit_s:
         return SourceError(f"camera {camera}: {address}: no stream came within {limit_s:g} s")
-    return SourceError(f"camera {camera}: {address}: {_why_not_opened(error)}")
+    why = _why_not_opened(error)
+    if address.startswith(("https:", "rtsps:")) and _is_io_error(error):
+        why += "; or its certificate isn't trusted: install it here, or say tls_verify: false"
+    return SourceError(f"camera {camera}: {address}: {why}")
 
 
 def reading_failed(camera: str, address: str, error: Exception, limit_s: float) -> str:
@@ -48,13 +51,17 @@ def _why_not_opened(error: Exception) -> str:
         return f"the camera answers with an error: {_words(error)}"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens at this host and port"
-    if isinstance(error, av.error.FFmpegError) and error.errno == errno.EIO:
+    if _is_io_error(error):
         return "its host's name isn't known, or the connection broke"
     if isinstance(error, av.error.InvalidDataError):
         return "what answers there sends no video stream"
     if isinstance(error, EOFError):
         return "the connection was closed before a stream came"
     return f"it can't be opened: {_words(error)}"
+
+
+def _is_io_error(error: Exception) -> bool:
+    return isinstance(error, av.error.FFmpegError) and error.errno == errno.EIO
 
 
 def _timed_out(error: Exception) -> bool:

@@ -39,6 +39,10 @@ VIDEO = (
 SOUND = "( audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8 )"
 
 
+# Says what it is, and never gives a picture.
+MUTE = "( videotestsrc is-live=true ! valve drop=true ! x264enc ! rtph264pay name=pay0 pt=96 )"
+
+
 def caps(width, height, fps):
     """Return the caps of pictures as GStreamer writes them."""
     return f"video/x-raw,format=I420,width={width},height={height},framerate={fps}/1"
@@ -46,8 +50,8 @@ def caps(width, height, fps):
 
 def launch(mount):
     """Return the pipeline of a mount."""
-    if mount["kind"] == "sound":
-        return SOUND
+    if mount["kind"] != "video":
+        return {"sound": SOUND, "mute": MUTE}[mount["kind"]]
     width, height = mount["sizes"][0] if mount["sizes"] else (mount["width"], mount["height"])
     return VIDEO.format(**mount | {"caps": f'"{caps(width, height, mount["fps"])}"'})
 

@@ -161,3 +161,14 @@ def command_lines() -> list[bytes]:
         with suppress(OSError):  # it has ended
             lines.append(path.read_bytes().replace(b"\0", b" "))
     return lines
+
+
+def turn_clockwise(path: Path) -> None:
+    """Write a quarter turn into the track header's matrix, as phones do."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one, minus_one = (0x10000).to_bytes(4), (0xFFFF0000).to_bytes(4)
+    data[matrix : matrix + 16] = b"\0\0\0\0" + one + b"\0\0\0\0" + minus_one
+    # a b u c d v: (0 1; -1 0)
+    data[matrix : matrix + 20] = b"\0" * 4 + one + b"\0" * 4 + minus_one + b"\0" * 4
+    path.write_bytes(data)

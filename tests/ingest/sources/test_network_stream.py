@@ -20,6 +20,7 @@ from camera_servers import (
     needs_rtsp,
     unused_port,
 )
+from ingest_fakes import turn_clockwise
 
 from ghostpose.errors import CredentialsError, SourceError
 from ingest.sources import NoPicture, open_source, stream
@@ -141,6 +142,35 @@ def test_a_stream_of_sound_alone_is_said_to_be_that(rtsp: RtspServer, camera: Ma
 
 
 @needs_rtsp
+def test_a_stream_of_no_pictures_is_given_up(
+    camera: MakeCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "OPEN_S", 0.5)
+    with RtspServer({"/mute": {"kind": "mute"}}) as server:
+        text = sentence_of(camera(server.url("/mute")))
+    assert text.endswith("/mute: no stream came within 0.5 s")
+
+
+def test_a_stream_that_never_has_a_keyframe_is_given_up(
+    camera: MakeCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "FIRST_PICTURE_S", 0.5)
+    path = encoded(tmp_path / "live.h264", "h264", seconds=30)
+    units = path.read_bytes().split(b"\0\0\1")
+    parts = [unit for unit in units if unit and unit[0] & 31 != 5]  # all but keyframes
+
+    def endless(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Connection", "close")
+        request.end_headers()
+        request.wfile.write(b"\0\0\1" + b"\0\0\1".join(parts))
+
+    with HttpServer({"/live.h264": endless}) as server:
+        text = sentence_of(camera(f"{server.url}/live.h264"))
+    assert "/live.h264: " in text
+
+
+@needs_rtsp
 def test_a_wrong_path_is_said_to_be_that(rtsp: RtspServer, camera: MakeCamera) -> None:
     assert "there is nothing at this path" in sentence_of(camera(rtsp.url("/nothing")))
 
@@ -222,6 +252,17 @@ def test_a_recording_that_a_web_server_has_plays_once_and_ends(
             assert source.ended_early is None
         finally:
             source.close()
+
+
+def test_pictures_are_turned_as_the_stream_says(camera: MakeCamera, tmp_path: Path) -> None:
+    path = encoded(tmp_path / "clip.mp4", "mp4")
+    turn_clockwise(path)
+    with HttpServer({"/clip.mp4": file_route(path, "video/mp4")}) as server:
+        source = open_source(camera(f"{server.url}/clip.mp4"))
+        assert (source.info.width, source.info.height) == (48, 64)
+        (picture,) = islice(source.pictures(), 1)
+        source.close()
+    assert picture.pixels(48, 64).shape == (64, 48, 3)  # type: ignore[union-attr]
 
 
 def test_a_stream_without_a_length_should_not_have_ended(

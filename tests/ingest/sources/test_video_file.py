@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from ingest_fakes import turn_clockwise
 
 from ghostpose.errors import SourceError
 from ingest.clock import MediaClock
@@ -118,17 +119,6 @@ def test_a_phones_upright_video_comes_upright(make_video, camera: Camera) -> Non
     assert image.shape == (64, 48, 3)
     assert image[:28].mean() > 240, "left became top, turning clockwise"
     assert image[36:].mean() < 15
-
-
-def turn_clockwise(path: Path) -> None:
-    """Write a quarter turn into the track header's matrix, as phones do."""
-    data = bytearray(path.read_bytes())
-    matrix = data.index(b"tkhd") + 4 + 40
-    one, minus_one = (0x10000).to_bytes(4), (0xFFFF0000).to_bytes(4)
-    data[matrix : matrix + 16] = b"\0\0\0\0" + one + b"\0\0\0\0" + minus_one
-    # a b u c d v: (0 1; -1 0)
-    data[matrix : matrix + 20] = b"\0" * 4 + one + b"\0" * 4 + minus_one + b"\0" * 4
-    path.write_bytes(data)
 
 
 def test_a_cut_off_file_gives_what_is_there_and_says_so(remux, camera: Camera) -> None:
