@@ -16,7 +16,7 @@ from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError, LeaseLostError
-from postprocess.grouping import warm_up
+from postprocess import grouping, tracking
 from postprocess.lane import Counts, Lane
 from postprocess.options import PostprocessOptions
 from postprocess.partitions import plan_moves
@@ -69,7 +69,8 @@ def run_postprocess(
     """
     options = options or PostprocessOptions()
     with Bus.connect(bus_url, partitions=partitions) as bus:
-        warm_up(options.grouping)
+        grouping.warm_up(options.grouping)
+        tracking.warm_up()
         return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop).run()
 
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ghostpose.types import check_camera_name
+from ghostpose.skeleton import NUM_KEYPOINTS
+from ghostpose.types import Person, check_camera_name
 from postprocess.grouping.body import body_boxes
 from postprocess.tracking.affinity import Size, affinities, crowding, shares_inside, track_boxes
 from postprocess.tracking.matching import match_rounds
@@ -34,7 +35,6 @@ from postprocess.tracking.tracks import NEVER, Sightings, Tracks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ghostpose.types import Person
     from postprocess.tracking.tracks import Floats, Indices
 
 MIN_STEP_S: Final = 1e-3
@@ -89,6 +89,14 @@ class Tracker:
     def state(self) -> bytes:
         """Return all that is needed to go on exactly from here."""
         return encode_state(self._state)
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them, so that the first frame isn't held up by seconds."""
+    tracker = Tracker("nobody")
+    person = Person(1.0, (0.0, 0.0, 1.0, 1.0), np.ones((NUM_KEYPOINTS, 3), np.float32))
+    for media_time in (0.0, 0.1):
+        tracker.update([person], media_time, (8, 8))
 
 
 def step(

@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+import msgpack
 import pytest
 import samples
 
@@ -162,6 +163,23 @@ def test_a_new_session_begins_with_nobody_known_and_no_number_used_again(
         before, after = poses(server, 2)
     assert after.session > before.session
     assert not {p.track for p in before.people} & {p.track for p in after.people}
+
+
+def test_a_state_of_another_version_is_dropped_with_one_line_and_no_number_is_used_again(
+    server: EmbeddedServer, bus: Bus, free: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    deliveries, began = publish(free, 2), int(time.time())
+    with working(server, "one"):
+        hand_in(free, deliveries[:1])
+        poses(server, 1)
+    bus.client.set(bus.keys.state("lobby"), msgpack.packb([99, 0, 0.1, 4, 0, b""]))
+    with working(server, "two"):
+        hand_in(free, deliveries[1:])
+        _, after = poses(server, 2)
+    numbers = [int((person.track or "").removeprefix("lobby-")) for person in after.people]
+    assert len(numbers) == 3
+    assert min(numbers) >= began
+    assert len([r for r in caplog.records if "tracks begin anew" in r.getMessage()]) == 1
 
 
 def test_workers_come_to_equal_shares_and_a_killed_ones_share_is_taken_over(

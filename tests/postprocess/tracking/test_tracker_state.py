@@ -11,7 +11,8 @@ from walkers import Scene, Walker, line
 
 from ghostpose.errors import DecodeError, ProtocolVersionError
 from postprocess.tracking import Tracker
-from postprocess.tracking.state import decode_state, encode_state
+from postprocess.tracking.state import TrackerState, decode_state, encode_state
+from postprocess.tracking.tracks import COLUMNS, NEVER, Tracks
 
 SCENE = Scene(
     [Walker(line(40 + 60 * i, 40 - 15 * i), phase=0.2 * i) for i in range(10)],
@@ -51,6 +52,45 @@ def test_cut_anywhere_and_resumed_from_its_state_it_goes_on_bit_for_bit(cuts):
 
 def test_a_state_read_back_is_the_state_written():
     assert encode_state(decode_state(LAST_STATE)) == LAST_STATE
+
+
+@st.composite
+def states(draw) -> TrackerState:
+    """Return any state that a tracker may be in: its numbers are anywhere, but possible."""
+    rows = draw(st.integers(0, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale = draw(st.sampled_from([1e-3, 1.0, 1e4]))
+    next_number = draw(st.integers(rows + 1, 2**53))
+    media_time = draw(st.floats(-1e10, 1e10))
+    number_n = rng.permutation(np.arange(1, rows + 1)) * (rng.random(rows) < 0.8)
+    tracks = Tracks(
+        number_n=number_n.astype(np.int64),
+        seen_at_n=media_time - rng.random(rows) * 6,
+        xy_nk2=rng.normal(0, scale, (rows, 18, 2)).astype(np.float32),
+        slope_nk2=rng.normal(0, min(scale, 1e3), (rows, 18, 2)).astype(np.float16),
+        age_nk=np.where(rng.random((rows, 18)) < 0.3, NEVER, rng.random((rows, 18)) * 10).astype(
+            np.float16
+        ),
+        velocity_n2=rng.normal(0, scale, (rows, 2)).astype(np.float32),
+        covariance_n3=np.abs(rng.normal(0, scale, (rows, 3))).astype(np.float32),
+        height_n=rng.uniform(4, 1000, rows).astype(np.float32),
+    )
+    return TrackerState(draw(st.integers(-1, 2**53)), media_time, next_number, tracks)
+
+
+@settings(deadline=None, max_examples=100)
+@given(states())
+def test_any_state_is_read_back_as_it_was_written(state):
+    data = encode_state(state)
+    read = decode_state(data)
+    assert encode_state(read) == data
+    assert (read.session, read.media_time, read.next_number) == (
+        state.session,
+        state.media_time,
+        state.next_number,
+    )
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(read.tracks, name), getattr(state.tracks, name))
 
 
 def test_ten_tracks_take_less_than_four_kilobytes():
