@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "store": "app.cli.store",
     "mirror": "app.cli.mirror",
     "tail": "app.cli.tail",
+    "record": "app.cli.record",
+    "replay": "app.cli.replay",
     "demo": "app.cli.demo",
     "pose": "app.cli.pose",
     "complexity": "app.cli.complexity",

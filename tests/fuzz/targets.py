@@ -32,6 +32,7 @@ from ghostpose.codec.messages import (
 from ghostpose.codec.picture_files import decode_picture_file
 from ghostpose.codec.poses import encode_event, encode_pose
 from ghostpose.codec.preview import Preview, decode_preview, encode_preview
+from ghostpose.codec.recording import MARK, packed_frame, packed_pose, read_recording
 from ghostpose.codec.registry import (
     CameraEntry,
     Heartbeat,
@@ -218,12 +219,29 @@ def _others(folder: Path) -> list[Target]:
             weight=1,
         ),
         Target(
+            "recording",
+            (_recording(),),
+            lambda raw: _read_recording(folder / "lobby.gprec", _bytes(raw)),
+            weight=2,
+        ),
+        Target(
             "address",
             addresses,
             lambda raw: parse_address("lobby", _bytes(raw).decode("utf-8", "replace")),
             (SourceError,),
         ),
     ]
+
+
+def _recording() -> bytes:
+    picture = encode_picture(_picture_hw3())
+    frame = _ID | {b"h": encode_frame_header(samples.info(), picture), b"p": picture.data}
+    return MARK + packed_frame(frame) + packed_pose(encode_pose(samples.pose(_FRAME_ID)))
+
+
+def _read_recording(path: Path, data: bytes) -> object:
+    path.write_bytes(data)
+    return read_recording(path)
 
 
 def _load(path: Path, text: bytes) -> object:
