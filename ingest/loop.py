@@ -116,14 +116,15 @@ class CameraLoop:
     def _run_on(self, bus: Bus) -> CameraReport:
         # By the server's clock, which workers measure a frame's age by: machines' need not agree.
         clock, worker = ServerClock(bus), worker_name("ingest", self._camera.name)
-        board = StateBoard(self._camera.name, worker, lambda: clock.now_ms() / 1000, self._counts)
+        clock.now_ms()
+        board = StateBoard(self._camera.name, worker, lambda: clock.known_ms() / 1000, self._counts)
         with (
             Heartbeats(
                 bus,
                 "ingest",
                 worker,
                 load=lambda: self._load(board),
-                also=lambda: board.publish(bus),
+                also=lambda: self._tell_state(clock, board, bus),
             ) as beats,
             Previews(bus, self._camera) as previews,
         ):
@@ -133,6 +134,10 @@ class CameraLoop:
                 board.close()
             board.change("waiting" if report.stuck else "ended", report.problem)
         return report
+
+    def _tell_state(self, clock: ServerClock, board: StateBoard, bus: Bus) -> None:
+        clock.now_ms()  # here, where waiting for the server holds up nothing
+        board.publish(bus)
 
     def _report_of(self, around: _Around) -> CameraReport:
         try:

@@ -12,7 +12,7 @@ from ghostpose.errors import GhostposeError
 from ingest.clock import MediaClock, recording_start
 from ingest.policy import Offer
 from ingest.rate import RateLimit
-from ingest.sources.protocol import Item, NoPicture, Picture, Repeated, Undecodable
+from ingest.sources.protocol import Item, NoPicture, NothingYet, Picture, Repeated, Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +118,8 @@ class Reader:
             item = next(items, None)
             if item is None:
                 return
+            if isinstance(item, NothingYet):
+                continue
             self._counters.count_read()
             skip = self._take(item, 1000.0 * (self._decoding_s() - began_s))
             if skip is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ghostpose.errors import SourceError
 from ingest.lateness import Lateness, Pace
+from ingest.sources.protocol import BURST_SILENCE_S
 from ingest.stillness import Stillness, is_blank
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ class Watchdog:
         self.by_arrival: Final = by_arrival
         self._untimed = by_arrival or info.bursts
         self._name, self._frozen_s = camera.name, camera.frozen_s
-        self._silence_s = max(camera.silence_s, SILENT_INTERVALS * info.nominal_interval_s)
+        self._silence_s = max(
+            camera.silence_s,
+            SILENT_INTERVALS * info.nominal_interval_s,
+            BURST_SILENCE_S if info.bursts else 0.0,
+        )
         self._stillness = stillness
         self._lateness, self._pace = Lateness(), Pace(STRETCH_S)
         self._opened_s = self._came_s = self._decoded_s = now_s

@@ -29,4 +29,8 @@ class ServerClock:
             self._asked_s = time.monotonic()
             with suppress(BusUnavailableError):  # then what was known before still serves
                 self._ahead_ms = self._bus.server_time_ms() - time.time() * 1000
+        return self.known_ms()
+
+    def known_ms(self) -> float:
+        """Return the same as it was known last, for threads that must not wait for the server."""
         return time.time() * 1000 + self._ahead_ms

@@ -13,12 +13,16 @@ a number and a place in a session.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ghostpose.types import ByteArray
+
+
+BURST_SILENCE_S: Final = 30.0
+"""A source that comes in bursts is silent only after so long: HLS has segments of ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,12 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoPicture:
-    """Stands where a picture should be. Counted as read and skipped."""
+    """Stands where a picture should be. Counted as read and skipped, but for `NothingYet`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NothingYet(NoPicture):
+    """Nothing was due: a source that waits says so now and then, so that it can be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Repeated(NoPicture):
 
 
 Item: TypeAlias = Picture | NoPicture
-"""What a source gives each time; all count as read."""
+"""What a source gives each time."""
 
 
 class Source(Protocol):

@@ -14,7 +14,7 @@ from ghostpose.codec.picture_files import decode_picture_file
 from ghostpose.errors import CredentialsError, DecodeError, SourceError
 from ghostpose.redaction import without_password
 from ingest.sources.image_folder import StillPicture
-from ingest.sources.protocol import Item, Repeated, SourceInfo, Undecodable
+from ingest.sources.protocol import Item, NothingYet, Repeated, SourceInfo, Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,9 @@ MAX_BYTES: Final = 64 * 2**20
 
 FETCH_S: Final = 5.0
 """How long one picture may take from asking to its last byte."""
+
+_NAP_S: Final = 0.5
+"""Between two pictures it can be stopped so soon."""
 
 _CHUNK_BYTES: Final = 2**18
 _REFUSED: Final = (401, 403)
@@ -73,7 +76,9 @@ class Snapshots:
         due_s = time.monotonic()
         while True:
             due_s = max(due_s + self._interval_s, time.monotonic())
-            time.sleep(max(0.0, due_s - time.monotonic()))
+            while (wait_s := due_s - time.monotonic()) > 0:
+                time.sleep(min(wait_s, _NAP_S))
+                yield NothingYet()
             yield self._fetch()
 
     def _fetch(self) -> Item:

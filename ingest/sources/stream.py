@@ -21,7 +21,16 @@ from ghostpose.redaction import without_password
 from ghostpose.types import MAX_SIDE_PX
 from ingest.sources.hardware import accelerator, device_of
 from ingest.sources.keyframes import KeyframeGate
-from ingest.sources.protocol import Item, NoPicture, Picture, SourceInfo, Undecodable, Undecoded
+from ingest.sources.protocol import (
+    BURST_SILENCE_S,
+    Item,
+    NoPicture,
+    NothingYet,
+    Picture,
+    SourceInfo,
+    Undecodable,
+    Undecoded,
+)
 from ingest.sources.stream_errors import opening_failed, reading_failed
 from ingest.sources.video_picture import VideoPicture, nominal_fps, quarter_turns_of, reason_of
 
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
     from ghostpose.config import CameraConfig
@@ -63,6 +73,7 @@ class NetworkStream:
     def __init__(self, camera: CameraConfig, url: str) -> None:
         self.ended_early: str | None = None
         self._camera, self._address = camera, without_password(url)
+        self._silence_s = camera.silence_s
         self._hardware = accelerator(camera.hardware)
         self._container = self._open(url)
         try:
@@ -87,11 +98,13 @@ class NetworkStream:
             ) from None
 
     def _connect(self, url: str, options: dict[str, str]) -> InputContainer:
+        if urlsplit(url).path.endswith(".m3u8"):
+            self._silence_s = max(self._silence_s, BURST_SILENCE_S)
         return av.open(
             url,
             metadata_errors="replace",
             container_options=options,
-            timeout=(OPEN_S, self._camera.silence_s),
+            timeout=(OPEN_S, self._silence_s),
             hwaccel=self._hardware.hwaccel if self._hardware else None,
         )
 
@@ -162,14 +175,17 @@ class NetworkStream:
 
     def _read(self) -> Iterator[Item]:
         try:
-            for packet in self._container.demux(self._stream):
-                yield from self._decode(packet)
+            for packet in self._container.demux():
+                if packet.stream.index != self._stream.index:
+                    yield NothingYet()  # sound, which may go on where pictures don't
+                else:
+                    yield from self._decode(packet)
         except (av.error.FFmpegError, OSError) as error:
             self.ended_early = reading_failed(
-                self._camera.name, self._address, error, self._camera.silence_s
+                self._camera.name, self._address, error, self._silence_s
             )
 
-    def _decode(self, packet: Packet[VideoStream]) -> Iterator[Item]:
+    def _decode(self, packet: Packet[Stream]) -> Iterator[Item]:
         flushes = packet.size == 0 and packet.pts is None and packet.dts is None
         if packet.size == 0 and not flushes:
             return
@@ -238,7 +254,7 @@ def _length_s(container: InputContainer) -> float | None:
     return None if container.duration is None else container.duration / av.time_base
 
 
-def _seconds(ticks: int | None, of: av.VideoFrame | Packet[VideoStream]) -> float | None:
+def _seconds(ticks: int | None, of: av.VideoFrame | Packet[Stream]) -> float | None:
     if ticks is None or of.time_base is None:
         return None
     return float(ticks * of.time_base)

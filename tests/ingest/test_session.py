@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 import av.error
@@ -25,6 +26,7 @@ from ingest.opening import StuckError
 from ingest.session import Session
 from ingest.sources import SourceInfo, Undecodable, open_source
 from ingest.sources.image_folder import StillPicture
+from ingest.sources.protocol import NothingYet
 from ingest.stillness import Stillness
 from ingest.watchdog import TroubleError, Watchdog
 
@@ -387,6 +389,21 @@ def test_a_decoder_that_hangs_is_left_behind_and_the_session_ends_in_order() -> 
     wait_until(lambda: source.given == 4, "the decoder's return")
     threading.Event().wait(0.1)
     assert player.counters.tally().read == 3, "what it gave after all counts no more"
+
+
+def test_a_source_that_waits_for_its_next_picture_does_not_hang() -> None:
+    def naps() -> Iterator[Item]:
+        while True:
+            threading.Event().wait(0.05)
+            yield NothingYet()
+
+    source, publisher = ListSource(scenes(2)), FakePublisher()
+    source.pictures = lambda: chain(scenes(2), naps())  # type: ignore[method-assign]
+    with pytest.raises(TroubleError, match="nothing came for 1 s"):
+        live_player(source, publisher).play()
+    assert publisher.ended is not None
+    assert publisher.ended[0] == 2
+    assert source.closed
 
 
 def test_a_stop_does_not_wait_for_a_decoder_that_hangs() -> None:

@@ -15,7 +15,7 @@ from camera_servers import HttpServer, misbehaving_port, unused_port
 
 from ghostpose.errors import CredentialsError, SourceError
 from ingest.sources import NoPicture, Undecodable, open_source, snapshots
-from ingest.sources.protocol import Repeated
+from ingest.sources.protocol import NothingYet, Repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,14 +48,15 @@ def in_turn(*bodies: bytes) -> Callable[[BaseHTTPRequestHandler], Answer]:
 
 
 def read(camera: CameraConfig, count: int) -> list[Item]:
-    return list(islice(open_source(camera).pictures(), count))
+    pictures = open_source(camera).pictures()
+    return list(islice((item for item in pictures if not isinstance(item, NothingYet)), count))
 
 
 def test_pictures_are_fetched_at_the_cameras_rate(camera: MakeCamera) -> None:
     with HttpServer({"/now.jpg": in_turn(*(jpeg(20 * k) for k in range(6)))}) as server:
         config = camera(f"snapshot:{server.url}/now.jpg", fps=20)
         source = open_source(config)
-        items = list(islice(source.pictures(), 6))
+        items = [item for item in islice(source.pictures(), 11) if not isinstance(item, NothingYet)]
     assert source.info.live
     assert source.info.description == "snapshots 64x48 at 20/s"
     times = [item.media_time for item in items if not isinstance(item, NoPicture)]
