@@ -22,6 +22,7 @@ from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.retention import CAMERA_KEPT_BYTES
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusUnavailableError
+from ingest.loop import RECORDING_OUTAGE_S
 from ingest.sources import probe
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ STUCK_S: Final = 60.0
 
 DRAIN_S: Final = 15.0
 """The same once a signal has asked to stop."""
-
-OUTAGE_S: Final = 120.0
-"""How long recordings wait for a server that is away; live cameras wait for ever."""
 
 BYTES_PER_PIXEL: Final = 3
 MAPS_BYTES_PER_PIXEL: Final = 57 * 2 / 64
@@ -201,7 +199,7 @@ class Pipeline:
         if self._stopping:
             return DRAIN_S
         live = ingesting and any(camera.policy == "latest" for camera in self.config.cameras)
-        return math.inf if live else OUTAGE_S
+        return math.inf if live else RECORDING_OUTAGE_S
 
     def _in_flight(self, bus: Bus) -> dict[str, int]:
         """Return how much of each camera was published and is not committed, if anything."""
