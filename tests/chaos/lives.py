@@ -61,10 +61,16 @@ class Lives:
         """Live until a point; one that is passed in stopping is stopped before."""
         process = self.start(role, f"before {point}", point)
         if while_stopping:
-            wait_until(lambda: len(self._passed(f"before {point}")) > WORKS_AFTER, "it works")
+            self._wait_until_it_works(process, f"before {point}")
             process.terminate()
         process.join(LIMIT_S)
         assert process.exitcode == -signal.SIGKILL, f"{role} never came to {point}"
+
+    def _wait_until_it_works(self, process: BaseProcess, log: str) -> None:
+        """Or until it has come to its point: what comes rarely may come only in another life."""
+        wait_until(
+            lambda: len(self._passed(log)) > WORKS_AFTER or not process.is_alive(), "it works"
+        )
 
     def assert_stored(self, traffic: Traffic) -> None:
         """Wait until the store has caught up: a row for each frame, and each person in it."""

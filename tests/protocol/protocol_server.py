@@ -47,12 +47,11 @@ class RealSteps:
         return len(self._sessions) - 1
 
     def publish(self, session: int, seq: int) -> str | int:
-        keys = self.bus.keys
-        streams = (keys.camera(CAMERA), self._frames, keys.poses(CAMERA), keys.events(CAMERA))
+        keys = FramePublisher(self.bus, CAMERA)._publish_keys
         picture = samples.picture()
         header = encode_frame_header(samples.info(), picture)
         arguments = (CAMERA, self._sessions[session], seq, header, picture.data)
-        reply = self.bus.run(Step.PUBLISH, streams, arguments)
+        reply = self.bus.run(Step.PUBLISH, keys, arguments)
         if reply[0] != b"published":
             return str(reply[0].decode())
         self._ids.setdefault(int(reply[1]), reply[2].decode())
