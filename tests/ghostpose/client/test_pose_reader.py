@@ -8,10 +8,17 @@ import time
 
 import pytest
 import redis
+import samples
+from hypothesis import given
+from hypothesis import strategies as st
 from roles import Pipeline, make_pipeline
 
 from ghostpose.client import Cursor, EventRecord, PoseReader, PoseRecord, Record
+from ghostpose.client.streams import Batch, decode_batch
+from ghostpose.codec.entries import StreamEntry
+from ghostpose.codec.poses import encode_event, encode_pose
 from ghostpose.errors import BusUnavailableError
+from ghostpose.types import EventMessage, FrameId
 
 
 def run(pipeline: Pipeline, frames: int) -> None:
@@ -169,3 +176,15 @@ def test_the_readme_way_without_ghostpose_works(pipeline, server) -> None:
         row = json.loads(client.hget("ghostpose:cameras", "lobby"))
         ((_, entries),) = client.xread({row["poses"]: "0"}, count=10)
         assert json.loads(entries[0][1]["d"])["camera"] == "lobby"
+
+
+@given(st.data())
+def test_whatever_an_entry_holds_a_reader_passes_over_it_or_takes_it(data: st.DataObject) -> None:
+    pose = encode_pose(samples.pose(FrameId("lobby", 7, 3, 4)))
+    event = encode_event(EventMessage("gap", "lobby", 7, 3, {"reason": "stale"}))
+    fields = {b"d": data.draw(samples.damaged(pose)), b"p": data.draw(st.binary(max_size=20))}
+    poses = [StreamEntry("1-1", fields)]
+    events = [StreamEntry("1-2", {b"d": data.draw(samples.damaged(event))}), StreamEntry("1-3", {})]
+    records, undecodable = decode_batch(Batch("lobby", poses, events))
+    assert len(records) + undecodable == 3
+    assert undecodable >= 1
