@@ -229,6 +229,10 @@ class NetworkStream:
 
     def close(self) -> None:
         """Leave the stream."""
+        # The iterator holds this source, and pictures much memory that Python doesn't know of: else
+        # both would stay until its collector comes by.
+        self._items = iter(())
+        self._first.clear()
         self._container.close()
 
 

@@ -214,6 +214,10 @@ class VideoFile:
 
     def close(self) -> None:
         """Close the file."""
+        # The iterator holds this source, and pictures much memory that Python doesn't know of: else
+        # both would stay until its collector comes by.
+        self._items = iter(())
+        self._first.clear()
         self._container.close()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
+import weakref
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -351,3 +353,21 @@ def test_a_device_that_is_not_there_is_said_once_and_software_decodes(
             assert len(pictures(read(config, 30))) == 30
     assert caplog.text.count("decodes in software") == 1
     accelerator.cache_clear()
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["stream", "file"])
+def test_what_is_closed_is_freed_at_once_and_not_when_the_collector_comes_by(
+    served: bool, camera: MakeCamera, tmp_path: Path
+) -> None:
+    path = encoded(tmp_path / "clip.mp4", "mp4")
+    with HttpServer({"/clip.mp4": file_route(path, "video/mp4")}) as server:
+        source = open_source(camera(f"{server.url}/clip.mp4" if served else path))
+        next(source.pictures())
+        freed = weakref.ref(source)
+        gc.disable()
+        try:
+            source.close()
+            del source
+            assert freed() is None
+        finally:
+            gc.enable()
