@@ -31,6 +31,12 @@ class TrackerOptions:
     A weaker one is remembered and reported from its second sighting on: single ghosts never show.
     """
 
+    second_skeleton: float = 0.3
+    """Nobody is born who is this much like a track that a stronger person goes on (0 to 1).
+
+    Grouping at times leaves an arm or a leg over: that is a second skeleton of the same body.
+    """
+
     fresh_s: float = 1.0
     """Weak people are matched with tracks that were seen within this time, seconds."""
 

@@ -24,7 +24,14 @@ import numpy as np
 from ghostpose.skeleton import NUM_KEYPOINTS
 from ghostpose.types import Person, check_camera_name
 from postprocess.grouping.body import body_boxes
-from postprocess.tracking.affinity import Size, affinities, crowding, shares_inside, track_boxes
+from postprocess.tracking.affinity import (
+    Affinity,
+    Size,
+    affinities,
+    crowding,
+    shares_inside,
+    track_boxes,
+)
 from postprocess.tracking.matching import match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.options import TrackerOptions
@@ -114,7 +121,8 @@ def step(
     tracks = predict(state.tracks.rows(absent_n <= options.max_lost_s), dt_s, options)
     seen = Sightings.of(people)
     # Who is whom? Confident people first, then weak ones, then people who may have come back.
-    row, person = _associate(tracks, seen, media_time, size, options)
+    alike = affinities(tracks, seen, size, options)
+    row, person = _associate(tracks, seen, alike, media_time, options)
     # Matched tracks learn: where the body went, then each key point's own movement, smoothed.
     crowded_n = crowding(tracks, media_time - options.fresh_s)[row]
     matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], crowded_n, dt_s, options)
@@ -122,8 +130,7 @@ def step(
     # A second sighting makes a tentative track real: only now it takes a number.
     matched, next_number = _number(matched, state.next_number)
     # Unmatched people are born, with a number at once if they are plainly there.
-    others = _rest(person, len(seen))
-    others = others[seen.score_p[others] >= options.confident_score]
+    others = _newcomers(seen, alike.expected_np[row], person, options)
     born, next_number = _births(seen, others, media_time, next_number, options)
     # Unmatched tracks stay, but tentative ones for a moment only, and none that left the picture.
     lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, size, options)
@@ -141,11 +148,11 @@ def _elapsed_s(before: float, now: float) -> float:
 def _associate(
     tracks: Tracks,
     seen: Sightings,
+    alike: Affinity,
     media_time: float,
-    size: Size | None,
     options: TrackerOptions,
 ) -> tuple[Indices, Indices]:
-    expected_np, possible_np = affinities(tracks, seen, size, options)
+    expected_np, possible_np = alike
     sure_p = (seen.score_p >= options.confident_score)[None, :]
     real_n = (tracks.number_n > 0)[:, None]
     fresh_n = (media_time - tracks.seen_at_n <= options.fresh_s)[:, None]
@@ -196,6 +203,21 @@ def _number(tracks: Tracks, next_number: int) -> tuple[Tracks, int]:
     number_n = tracks.number_n.copy()
     number_n[unnumbered] = np.arange(next_number, next_number + count)
     return replace(tracks, number_n=number_n), next_number + count
+
+
+def _newcomers(
+    seen: Sightings, expected_mp: Floats, person: Indices, options: TrackerOptions
+) -> Indices:
+    """Return who of those left over may be somebody new; `person[m]` was matched with track m.
+
+    Those are confident, and no second skeleton of a body that a stronger one was found of: they
+    don't fit a matched track themselves.
+    """
+    others = _rest(person, len(seen))
+    others = others[seen.score_p[others] >= options.confident_score]
+    fits_mp = expected_mp[:, others] >= options.second_skeleton
+    weaker_mp = seen.score_p[others] < seen.score_p[person][:, None]
+    return others[~(fits_mp & weaker_mp).any(0)]
 
 
 def _births(

@@ -236,3 +236,20 @@ def test_who_stands_hidden_for_five_seconds_is_the_same_afterwards():
         Scene([Walker(line(300, 0))], hidden=lambda _i, t: 2 < t < 7).frames(10, 10),
     )
     assert [len(ids) for ids in had] == [1]
+
+
+def test_an_arm_left_over_beside_its_body_is_nobody_new():
+    tracker, whole = Tracker("yard"), Walker(line(100, 0)).keypoints(0.0)
+    arm, rest = np.zeros_like(whole), whole.copy()
+    arm[[5, 6, 7]], rest[[5, 6, 7]] = whole[[5, 6, 7]], 0
+    assert numbers(tracker.update([person(whole)], 0.0)) == ["yard-1"]
+    for k in range(1, 20):
+        found = tracker.update([person(arm, 0.45), person(rest)], k / 10)
+        assert numbers(found) == ["yard-1"]
+
+
+def test_somebody_who_appears_close_beside_another_is_somebody_new():
+    tracker = Tracker("yard")
+    tracker.update([standing(100)], 0.0)
+    both = tracker.update([standing(100), standing(130, score=0.6)], 0.1)
+    assert numbers(both) == ["yard-1", "yard-2"]
