@@ -260,7 +260,7 @@ class CameraLoop:
 
     def _session(self, around: _Around, source: Source, publisher: FramePublisher) -> Session:
         watchdog = None
-        if source.info.live:
+        if source.info.live and self._camera.policy == "latest":  # `every` waits by itself
             watchdog = Watchdog(
                 self._camera,
                 source.info,

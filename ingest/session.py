@@ -64,6 +64,7 @@ class Session:
         self._patience, self._stop = patience, patience.stop
         self._previews, self._watchdog = previews, watchdog
         self._trouble: TroubleError | None = None
+        self._join_s = JOIN_S if source.info.live else None
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
         self._reader = Reader(camera, source, self._handoff, counters, now_s, watchdog, tell)
         self._unprepared = 0
@@ -92,7 +93,7 @@ class Session:
         try:
             problem = self._publish_all()
         finally:
-            came_back = self._reader.stop(None if self._watchdog is None else JOIN_S)
+            came_back = self._reader.stop(self._join_s)
         self._end()
         if not (came_back or self._stop.is_set()):
             raise StuckError(f"{problem}, and its decoder hangs: its process is replaced")

@@ -29,7 +29,8 @@ PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,goo
 
 
 @cache
-def _gstreamer_works() -> bool:
+def gstreamer_works() -> bool:
+    """Whether `RtspServer` can be started here."""
     if not SYSTEM_PYTHON.exists():
         return False
     check = (
@@ -40,9 +41,9 @@ def _gstreamer_works() -> bool:
     return subprocess.run([SYSTEM_PYTHON, "-c", check], capture_output=True).returncode == 0
 
 
-needs_rtsp = pytest.mark.skipif(
-    not _gstreamer_works(), reason=f"there is no RTSP server: install Debian's {PACKAGES}"
-)
+NO_RTSP = f"there is no RTSP server: install Debian's {PACKAGES}"
+
+needs_rtsp = pytest.mark.skipif(not gstreamer_works(), reason=NO_RTSP)
 
 
 class RtspServer:

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from camera_servers import RtspServer, wait_for
+from camera_servers import NO_RTSP, RtspServer, gstreamer_works, wait_for
 from deployment import Deployment, cpu_s, memory_mb
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ def main() -> int:
     parser.add_argument("--quiet-s", type=float, default=60)
     parser.add_argument("--json", type=Path, default=Path("camera-drill.json"))
     args = parser.parse_args()
+    if not gstreamer_works():
+        sys.exit(NO_RTSP)
     with tempfile.TemporaryDirectory() as folder:
         figures, rows = play(args, Path(folder))
         log = (Path(folder) / "log.txt").read_text()

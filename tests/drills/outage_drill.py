@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from camera_servers import RtspServer, wait_for
+from camera_servers import NO_RTSP, RtspServer, gstreamer_works, wait_for
 from deployment import Deployment
 
 LIMIT_S = 10.0
@@ -42,6 +42,8 @@ def main() -> int:
     parser.add_argument("--outages", type=int, default=5)
     parser.add_argument("--away-s", type=float, default=20)
     args = parser.parse_args()
+    if not gstreamer_works():
+        sys.exit(NO_RTSP)
     took_s = []
     with tempfile.TemporaryDirectory() as folder, RtspServer({"/live": {}}) as server:
         with Deployment({"gate": server.url("/live")}, Path(folder)) as deployment:

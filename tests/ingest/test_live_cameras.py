@@ -13,6 +13,7 @@ from camera_servers import HttpServer, RtspServer, misbehaving_port, needs_rtsp,
 
 from ghostpose.bus.camera_states import read_camera_states
 from ingest.loop import run_camera
+from ingest.supervisor import run_ingest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,3 +254,48 @@ def test_a_recording_that_a_web_server_has_ends_and_says_so(
         report = playing.end()
     assert (report.problem, report.exit_code, report.sessions) == (None, 0, 1)
     assert report.tally.read == 20
+
+
+@needs_rtsp
+def test_bad_cameras_are_one_sentence_each_and_slow_no_other(
+    consumer: Consumer, bus: Bus, server: EmbeddedServer, camera: MakeCamera
+) -> None:
+    """Each in a process of its own, as `ghostpose ingest` runs them."""
+    mounts = {"/live": {}, "/sound": {"kind": "sound"}}
+    with (
+        RtspServer(mounts) as rtsp,
+        RtspServer(mounts, user="admin", password="right") as guarded,
+        misbehaving_port(b"\x00garbage\xff" * 300) as garbage,
+    ):
+        bad = {
+            "path": (rtsp.url("/nothing"), "there is nothing at this path"),
+            "sound": (rtsp.url("/sound"), "has no video in it, only audio"),
+            "refused": (guarded.url("/live", f"admin:{PASSWORD}@"), "refuses the user"),
+            "garbage": (f"rtsp://127.0.0.1:{garbage}/x", f"127.0.0.1:{garbage}/x: "),
+            "unknown": ("rtsp://no-such-camera.invalid/x", "host"),
+            "device": ("device:/dev/video97", "is it plugged in?"),
+        }
+        urls = {"good": rtsp.url("/live")} | {name: url for name, (url, _) in bad.items()}
+        cameras = [camera(url, name=name, policy="latest", height=64) for name, url in urls.items()]
+        stop = threading.Event()
+        arguments = (server.url, cameras, stop)
+        ingest = threading.Thread(target=run_ingest, args=arguments, daemon=True)
+        ingest.start()
+
+        def said(name: str, sentence: str) -> bool:
+            state = read_camera_states(bus).get(name)
+            return state is not None and sentence in (state.problem or "")
+
+        for name, (_, sentence) in bad.items():
+            wait_for(lambda name=name, sentence=sentence: said(name, sentence), name)
+        before = len(consumer.frames)
+        took_s = wait_for(lambda: len(consumer.frames) >= before + 20, "frames of the good one")
+        assert took_s < 4, "two seconds, and some for a busy machine"
+        states = read_camera_states(bus)
+        stop.set()
+        ingest.join(20)
+    assert not ingest.is_alive()
+    assert {frame.id.camera for frame in consumer.frames} == {"good"}
+    assert states["good"].status == "playing"
+    assert all("\n" not in (state.problem or "") for state in states.values())
+    assert PASSWORD not in str(states)
