@@ -3,7 +3,7 @@
 Clocks of sources stand still, step back and jump. The bus promises media time that grows strictly
 within a session, so `MediaClock` repairs what comes and counts its repairs; no frame is dropped.
 
-The rule: a time is taken as it is if it comes after the one before, by at most `MAX_STEP_S`.
+The rule: a time is taken as it is if it comes after the one before, by at most `max_step_s`.
 Anything else (a step back, a repeat, a jump, no time at all) is a repair: the frame gets the time
 of the one before plus the nominal interval, and the difference is kept as an offset for the times
 that follow, so that their distances stay true. A small offset is paid back slowly, a tenth of each
@@ -20,6 +20,9 @@ from typing import Final
 MAX_STEP_S: Final = 86_400.0
 """No two frames of one recording are further apart; a longer step is a broken clock."""
 
+MAX_LIVE_STEP_S: Final = 60.0
+"""The same of a live source, which is opened again if it gives nothing for that long."""
+
 MAX_TIME_S: Final = 1e10
 """Media times beyond three centuries are no times."""
 
@@ -34,11 +37,12 @@ PAY_BACK_LIMIT_S: Final = 5.0
 class MediaClock:
     """Turns a source's times, in order, into strictly growing ones. One a session.
 
-    `nominal_interval_s` is the time between frames if the source had no clock; `repairs` counts
-    the frames whose time could not be taken.
+    `nominal_interval_s` is the time between frames if the source had no clock, `max_step_s` the
+    most that two can be apart; `repairs` counts the frames whose time could not be taken.
     """
 
     nominal_interval_s: float
+    max_step_s: float = MAX_STEP_S
     repairs: int = 0
     _offset_s: float = 0.0
     _last_s: float | None = None
@@ -59,7 +63,7 @@ class MediaClock:
             self.repairs += 1
             return self._last_s + self.nominal_interval_s
         step_s = raw_s + self._offset_s - self._last_s
-        if 0.0 < step_s <= MAX_STEP_S:
+        if 0.0 < step_s <= self.max_step_s:
             self._offset_s = paid_back(self._offset_s, step_s)
         else:
             self.repairs += 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.errors import GhostposeError
-from ingest.clock import MediaClock, recording_start
+from ingest.clock import MAX_LIVE_STEP_S, MAX_STEP_S, MediaClock, recording_start
 from ingest.policy import Offer
 from ingest.rate import RateLimit
 from ingest.sources.protocol import Item, NoPicture, NothingYet, Picture, Repeated, Undecodable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ghostpose.types import SkipReason
     from ingest.counters import Counters
     from ingest.handoff import Handoff
-    from ingest.sources.protocol import Source
+    from ingest.sources.protocol import Source, SourceInfo
     from ingest.watchdog import Watchdog
 
 JOIN_S: Final = 2.0
@@ -66,7 +66,7 @@ class Reader:
         self._handoff, self._counters = handoff, counters
         self._watchdog, self._tell = watchdog, tell
         self._began_s = time.monotonic()
-        self._clock = MediaClock(source.info.nominal_interval_s)
+        self._clock = _clock_for(source.info)
         self._rate = RateLimit(camera.fps, source.info.nominal_interval_s)
         info = source.info
         self._paced = info.bursts or (camera.policy == "latest" and not info.live)
@@ -202,6 +202,11 @@ class _Origin:
     media_time: float
     monotonic_s: float
     recording_start: float
+
+
+def _clock_for(info: SourceInfo) -> MediaClock:
+    interval_s = info.nominal_interval_s
+    return MediaClock(interval_s, max(MAX_LIVE_STEP_S, 3 * interval_s) if info.live else MAX_STEP_S)
 
 
 def _known_start(camera: CameraConfig, source: Source) -> float | None:

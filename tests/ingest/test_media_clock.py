@@ -1,10 +1,11 @@
 import math
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clock import MediaClock, paid_back, recording_start
+from ingest.clock import MAX_LIVE_STEP_S, MediaClock, paid_back, recording_start
 
 ANY_TIME = st.none() | st.floats() | st.floats(-10, 10) | st.integers(0, 50).map(lambda k: k / 25)
 
@@ -64,6 +65,14 @@ def test_frames_without_times_get_the_nominal_rate() -> None:
     out, repairs = read_all([None, None, None])
     assert repairs == 3
     assert [round(t, 6) for t in out] == [0.0, 0.1, 0.2]
+
+
+def test_a_live_cameras_clock_that_is_set_is_no_hour_of_silence() -> None:
+    clock = MediaClock(0.1, MAX_LIVE_STEP_S)
+    times = [0.0, 0.1, 3600.2, 3600.3, 0.6, 0.7]
+    read = [clock.read(time) for time in times]
+    assert read == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], abs=0.02)
+    assert clock.repairs == 2
 
 
 def test_an_hour_of_silence_is_no_repair() -> None:
