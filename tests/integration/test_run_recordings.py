@@ -97,7 +97,7 @@ postprocess: {{processes: 2}}
 
 def test_equal_input_gives_equal_poses_when_that_is_asked_for(tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
-    site.write_text(f"cameras: [{{source: {CLIP}, policy: every, start_s: 23, height: 256}}]")
+    site.write_text(f"cameras: [{{source: {CLIP}, policy: every, start_s: 23, height: 368}}]")
 
     def people(name: str, *more: str) -> list[object]:
         output = tmp_path / name
