@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest import camera_process
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from ghostpose.config import CameraConfig
 
@@ -29,15 +27,25 @@ class _Loop:
         return CameraReport(self._camera.name, problem="it hangs", stuck=self.stuck)
 
 
-def exit_of(config: CameraConfig) -> tuple[int | None, object]:
-    """Run the process; return its exit code and its report."""
-    context = multiprocessing.get_context("fork")
+def main(stuck: bool, *arguments: Any) -> None:
+    """Be a camera's process whose loop is `_Loop`."""
+    _Loop.stuck = stuck
+    camera_process.CameraLoop = _Loop  # type: ignore[assignment,misc]
+    camera_process.main(*arguments)
+
+
+def exit_of(config: CameraConfig, *, stuck: bool) -> tuple[int | None, object]:
+    """Run the process; return its exit code and its report.
+
+    Spawned, since a fork of a process with threads may inherit a lock that nobody will release.
+    """
+    context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    arguments = (config, "", None, None, theirs, logging.WARNING)
-    process = context.Process(target=camera_process.main, args=arguments)
+    arguments = (stuck, config, "", None, None, theirs, logging.WARNING)
+    process = context.Process(target=main, args=arguments)
     process.start()
     theirs.close()
-    process.join(20)
+    process.join(60)
     try:
         return process.exitcode, ours.recv()
     except EOFError:
@@ -45,9 +53,8 @@ def exit_of(config: CameraConfig) -> tuple[int | None, object]:
 
 
 def test_a_process_with_a_decoder_that_hangs_ends_for_another_to_be_started(
-    camera: Callable[..., CameraConfig], monkeypatch: pytest.MonkeyPatch
+    camera: Callable[..., CameraConfig],
 ) -> None:
-    monkeypatch.setattr(camera_process, "CameraLoop", _Loop)
-    assert exit_of(camera("x")) == (camera_process.STUCK, None)
-    monkeypatch.setattr(_Loop, "stuck", False)
-    assert exit_of(camera("x")) == (0, CameraReport("cam", problem="it hangs"))
+    assert exit_of(camera("x"), stuck=True) == (camera_process.STUCK, None)
+    ended = CameraReport("cam", problem="it hangs")
+    assert exit_of(camera("x"), stuck=False) == (0, ended)

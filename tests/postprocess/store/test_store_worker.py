@@ -270,7 +270,9 @@ def test_a_database_that_can_not_be_used_ends_the_worker(server, tmp_path):
 
 
 def test_processes_that_make_one_sqlite_file_at_once_all_get_it(tmp_path):
-    context = multiprocessing.get_context("fork")
+    # Of a server of their own: a fork of a process with threads may inherit a lock for ever.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([open_database.__module__])
     for attempt in range(5):
         address = f"sqlite:///{tmp_path / f'{attempt}.sqlite'}"
         openers = [context.Process(target=open_database, args=(address,)) for _ in range(4)]
