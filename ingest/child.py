@@ -68,8 +68,8 @@ class CameraProcess:
         self.started_at_s = time.monotonic()
 
     def _start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
+        pipe, theirs = context.Pipe()
+        process = context.Process(
             target=camera_process.main,
             args=(
                 self.camera,
@@ -81,8 +81,9 @@ class CameraProcess:
             ),
             name=f"camera {self.camera.name}",
         )
-        self.process.start()
+        process.start()
         theirs.close()
+        self.pipe, self.process = pipe, process  # now: one that did not start can't be stopped
 
     def adopt(self, camera: CameraConfig) -> bool:
         """Tell the process, if there is one, to go on by these settings; False: there is none."""

@@ -53,6 +53,10 @@ class GroupReader:
         """Entries that could not be decoded and are left out of the database."""
         return self._undecodable
 
+    def look_again(self) -> None:
+        """Look for new cameras at the next reading, however short ago the last look was."""
+        self._looked_at_s = -DISCOVERY_S
+
     def take(self, count: int) -> list[Delivery]:
         """Return up to `count` new messages of each stream, oldest first; don't wait."""
         self._discover()

@@ -151,6 +151,7 @@ class StoreWorker:
     def _drain(self, reader: GroupReader) -> None:
         """Store what was there when it was asked to stop: what goes on to come has no end."""
         self._look_back = True  # a reply lost in a retry raises nothing
+        reader.look_again()  # a camera may have come and gone since the last look
         try:
             asked_ms = self.bus.server_time_ms()
         except (BusUnavailableError, BusError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,9 @@ PATTERN = GhostposeConfig(cameras=(CameraConfig(name="a", source="pattern:"),))
 def test_a_signal_while_sources_are_looked_at_ends_the_program(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(app.runner, "probe_all", lambda _: os.kill(os.getpid(), number))
+    # To this thread: one that another thread takes is told later, anywhere in the test's process.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    monkeypatch.setattr(app.runner, "probe_all", lambda _: signal.raise_signal(number))
     former = signal.getsignal(number)
     with pytest.raises(SystemExit) as caught:
         run_request(RunRequest(PATTERN, tmp_path / "out", embedded=True))

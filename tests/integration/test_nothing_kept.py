@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,13 +100,15 @@ def pictures(tmp_path: Path) -> list[np.ndarray]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder where all processes and the server put their temporary files."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder where all processes and the server put their temporary files.
+
+    Its name is short: sockets lie in it, whose names have at most 107 characters.
+    """
+    with tempfile.TemporaryDirectory(prefix="gp-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
 
 
 @pytest.fixture

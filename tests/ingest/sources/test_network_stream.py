@@ -139,7 +139,10 @@ def test_the_mode_is_chosen_by_the_rate_wanted(rtsp: RtspServer, camera: MakeCam
 
 @needs_rtsp
 def test_a_stream_of_sound_alone_is_said_to_be_that(rtsp: RtspServer, camera: MakeCamera) -> None:
-    text = sentence_of(camera(rtsp.url("/sound")))
+    for _ in range(3):  # a busy server answers that it can't prepare the sound in time
+        text = sentence_of(camera(rtsp.url("/sound")))
+        if "5xx" not in text:
+            break
     assert text.endswith("/sound has no video in it, only audio")
 
 
