@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-import app.runner
 from app.runner import RunRequest, run_request
 from ghostpose.config import CameraConfig, GhostposeConfig
 from ghostpose.errors import ConfigError
@@ -18,19 +20,38 @@ if TYPE_CHECKING:
 PATTERN = GhostposeConfig(cameras=(CameraConfig(name="a", source="pattern:"),))
 
 
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+import app.runner
+from app.runner import RunRequest, run_request
+from ghostpose.config import CameraConfig, GhostposeConfig
+
+number, out = int(sys.argv[1]), Path(sys.argv[2])
+former = signal.getsignal(number)
+app.runner.probe_all = lambda _: os.kill(os.getpid(), number)
+config = GhostposeConfig(cameras=(CameraConfig(name="a", source="pattern:"),))
+try:
+    run_request(RunRequest(config, out, embedded=True))
+except SystemExit:
+    assert signal.getsignal(number) is former
+    raise
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_sources_are_looked_at_ends_the_program(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals
 ) -> None:
-    # To this thread: one that another thread takes is told later, anywhere in the test's process.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    monkeypatch.setattr(app.runner, "probe_all", lambda _: signal.raise_signal(number))
-    former = signal.getsignal(number)
-    with pytest.raises(SystemExit) as caught:
-        run_request(RunRequest(PATTERN, tmp_path / "out", embedded=True))
-    assert caught.value.code == 128 + number
-    assert not (tmp_path / "out").exists()
-    assert signal.getsignal(number) is former
+    """In a process of its own, which the signal may end."""
+    out = tmp_path / "out"
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, str(int(number)), str(out)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        timeout=60,
+    )
+    assert ended.returncode == 128 + number
+    assert not out.exists()
 
 
 def test_an_output_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:
