@@ -19,8 +19,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
-from app.stopping import stop_signals_held
 from ghostpose.errors import GhostposeError
+from ghostpose.stopping import stop_signals_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import signal
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,11 +21,12 @@ from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.retention import CAMERA_KEPT_BYTES
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusUnavailableError
+from ghostpose.stopping import stop_signals_handled
 from ingest.loop import RECORDING_OUTAGE_S
 from ingest.sources import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from ghostpose.config import GhostposeConfig
     from ghostpose.errors import GhostposeError
@@ -82,7 +82,7 @@ class Pipeline:
             BusUnavailableError: no server answers at the configured address.
         """
         with ExitStack() as stack:
-            stack.enter_context(self._signals())
+            stack.enter_context(stop_signals_handled(self._asked))
             config = self._with_server(stack)
             bus = stack.enter_context(
                 Bus.connect(config.redis.url, partitions=config.redis.partitions)
@@ -206,23 +206,13 @@ class Pipeline:
         counts = {one.name: bus.counters(one.name).in_flight for one in self.config.cameras}
         return {name: count for name, count in counts.items() if count}
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _asked(self, *_: object) -> None:
         """Take SIGTERM and Ctrl-C as the wish to drain, the next one to end at once.
 
         Then the children are told by Linux, and stop in order as far as they can without a server.
         """
-
-        def stop(*_: object) -> None:
-            self._stopping = True
-            next_signal_ends()
-
-        former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
+        self._stopping = True
+        next_signal_ends()
 
     def _result(self, collector: Collector, children: Children) -> RunResult:
         cameras = {name: tally.summary() for name, tally in collector.tallies.items()}

@@ -1,40 +1,44 @@
-"""How a process is asked to stop: SIGTERM and Ctrl-C set an event that loops look at.
+"""How a command is asked to stop: a first signal in order, a second one at once.
 
-A second one ends it at once. Nothing is lost by that, as nothing is by SIGKILL: what it had in hand
-is on the server, and others take it over.
+Nothing is lost by the second, as nothing is by SIGKILL: what the process had in hand is on the
+server, and others take it over.
 """
 
 from __future__ import annotations
 
 import ctypes
 import signal
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+from ghostpose.stopping import (
+    STOP_SIGNALS,
+    StopEvent,
+    let_stop_signals_in,
+    stop_signals_handled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-
 _PR_GET_PDEATHSIG: Final = 2
 
 
-def stop_event() -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set from now on; call it in the main thread.
+def stop_event() -> StopEvent:
+    """Return an event that SIGTERM and Ctrl-C set until this process ends; for the main thread.
 
     A signal that was held back until now (`stop_signals_held`) sets it at once.
     """
-    stop = threading.Event()
+    stop, drained_by_parent = StopEvent(), _dies_with_parent()
 
     def ask(*_: object) -> None:
         stop.set()
-        if not _dies_with_parent():
+        if not drained_by_parent:
             next_signal_ends()
 
     for number in STOP_SIGNALS:
         signal.signal(number, ask)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    let_stop_signals_in()
     return stop
 
 
@@ -75,19 +79,5 @@ def stop_signals_raised() -> Iterator[None]:
     def ask(number: int, _: object) -> None:
         raise StopAskedError(number)
 
-    former = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
-    try:
+    with stop_signals_handled(ask):
         yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def stop_signals_held() -> Iterator[None]:
-    """Hold stop signals back meanwhile; processes started meanwhile go on to hold them back."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)

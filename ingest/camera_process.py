@@ -25,6 +25,7 @@ import ingest.sources.stream
 import ingest.sources.test_pattern
 import ingest.sources.video_file  # noqa: F401
 from ghostpose.logs import log_to_stderr
+from ghostpose.stopping import StopEvent, let_stop_signals_in
 from ingest.dead_man import dead_man_switch
 from ingest.loop import CameraLoop
 
@@ -49,11 +50,11 @@ def main(
     """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`."""
     log_to_stderr(log_level)
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
-    stop = threading.Event()
+    stop = StopEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    # The supervisor starts it with SIGTERM held back, so that one that came until here counts too.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+    # The supervisor starts it with signals held back, so that one that came until here counts too.
+    let_stop_signals_in()
 
     def tell(news: int | CameraReport) -> None:
         try:

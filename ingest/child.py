@@ -11,17 +11,17 @@ import logging
 import multiprocessing
 import signal
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus.backoff import Backoff
+from ghostpose.stopping import stop_signals_held
 from ingest import camera_process
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
@@ -62,8 +62,13 @@ class CameraProcess:
     backoff: Backoff = field(default_factory=lambda: Backoff(0.5, LONGEST_WAIT_S))
 
     def start(self, context: ForkServerContext, bus_url: str, partitions: int | None) -> None:
-        """Start the process."""
-        with _term_held():
+        """Start the process, which holds stop signals back until it can drain.
+
+        The fork server inherits the hold when it is started, and camera processes inherit it there.
+        """
+        # Before the hold, which Python's resource tracker would end as it is started.
+        resource_tracker.ensure_running()
+        with stop_signals_held():
             self._start(context, bus_url, partitions)
         self.started_at_s = time.monotonic()
 
@@ -128,21 +133,6 @@ class CameraProcess:
         wait_s = self.backoff.next_s()
         self.due_s = now + wait_s
         return wait_s
-
-
-@contextmanager
-def _term_held() -> Iterator[None]:
-    """Hold SIGTERM back meanwhile; a process started meanwhile lets it in once it can drain.
-
-    The fork server inherits the hold when it is started, and camera processes inherit it there.
-    Python's resource tracker, which is started before the first of them, would end the hold.
-    """
-    resource_tracker.ensure_running()
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def reason(code: int | None) -> str:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing.connection
-import signal
-import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
@@ -16,7 +13,8 @@ from ingest.child import DRAIN_S, CameraProcess, fork_server, reason
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    import threading
+    from collections.abc import Iterable, Sequence
 
     from ghostpose.config import CameraConfig
 
@@ -30,17 +28,16 @@ _log = logging.getLogger("ingest.Supervisor")
 def run_ingest(
     bus_url: str,
     cameras: Sequence[CameraConfig],
-    stop: threading.Event | None = None,
+    stop: threading.Event,
     *,
     recording_restarts: int = RECORDING_RESTARTS,
     partitions: int | None = None,
 ) -> tuple[CameraReport, ...]:
-    """Play all cameras until their sources end, or until `stop`, SIGTERM or SIGINT.
+    """Play all cameras until their sources end, or until `stop`.
 
     Returns one report a camera, in the order given: what became of its frames, and the sentence
-    for the user if something is wrong with it. Signals are handled when `stop` is None, which
-    needs the main thread. `partitions` is used only if this creates the deployment (None:
-    the default).
+    for the user if something is wrong with it. `partitions` is used only if this creates the
+    deployment (None: the default).
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
@@ -49,24 +46,7 @@ def run_ingest(
     with Bus.connect(bus_url, partitions=partitions) as bus:
         # A camera that finds the server emptied makes the same deployment again.
         partitions = bus.partitions
-    if stop is not None:
-        return Supervisor(bus_url, cameras, stop, recording_restarts, partitions).run()
-    with _stopped_by_signals() as stop_by_signal:
-        return Supervisor(bus_url, cameras, stop_by_signal, recording_restarts, partitions).run()
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-    former = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+    return Supervisor(bus_url, cameras, stop, recording_restarts, partitions).run()
 
 
 def warn_of_plain_passwords(cameras: Iterable[CameraConfig]) -> None:

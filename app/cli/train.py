@@ -51,10 +51,10 @@ def _train(run: TrainConfig, folder: Path, *, resume: bool) -> None:
     import torch
 
     from app.cli.training_progress import progress_bar
+    from ghostpose.stopping import stop_on_signals
     from training.board import Board
     from training.distributed import join_world
     from training.reporting import AverageReporter
-    from training.stopping import stop_on_signals
     from training.trainer import Trainer
 
     cuda = torch.cuda.is_available() and run.device != "cpu"

@@ -8,10 +8,7 @@ acknowledged: the streams hold what comes, and the worker catches up.
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +24,7 @@ from postprocess.store.group_reader import Delivery, GroupReader
 from postprocess.store.writer import Batch, write_batch
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Engine
@@ -59,44 +57,27 @@ class StoreReport:
 def run_store(
     bus_url: str,
     database: str,
+    stop: threading.Event,
     *,
     worker: str | None = None,
-    stop: threading.Event | None = None,
     partitions: int | None = None,
 ) -> StoreReport:
-    """Store what all cameras produce until `stop`, SIGTERM or SIGINT.
+    """Store what all cameras produce until `stop`, and then what the streams hold at that moment.
 
-    Signals are handled when `stop` is None, which needs the main thread. On stopping, what the
-    streams hold at that moment is still stored. `partitions` is used only if this
-    creates the deployment (None: the default).
+    `partitions` is used only if this creates the deployment (None: the default).
 
     Raises:
         StoreError: the database can't be used; a server that doesn't answer is waited for.
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
     """
-    with Bus.connect(bus_url, partitions=partitions) as bus, _stopping(stop) as stopping:
-        engine = _wait_for_database(database, stopping)
+    with Bus.connect(bus_url, partitions=partitions) as bus:
+        engine = _wait_for_database(database, stop)
         if engine is None:
             return StoreReport()
         try:
-            return StoreWorker(bus, engine, worker or worker_name("store"), stopping).run()
+            return StoreWorker(bus, engine, worker or worker_name("store"), stop).run()
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _stopping(stop: threading.Event | None) -> Iterator[threading.Event]:
-    if stop is not None:
-        yield stop
-        return
-    event = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    former = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
-    try:
-        yield event
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _wait_for_database(database: str, stop: threading.Event) -> Engine | None:

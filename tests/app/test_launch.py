@@ -14,7 +14,7 @@ import pytest
 
 from app.launch import SAID_KEPT, Children, ProcessDiedError
 from app.processes import PROCESSES, row_of
-from app.stopping import stop_signals_held
+from ghostpose.stopping import stop_signals_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -135,13 +135,16 @@ def test_ingest_that_comes_first_creates_the_deployment_as_configured(
 SCRIPT = """
 import sys
 from ghostpose.config import CameraConfig
+from ghostpose.stopping import stop_on_signals
 from ingest.report import exit_code_of
 from ingest.supervisor import run_ingest
 
 if __name__ == "__main__":
     source = "pattern:width=64&height=48"
     camera = CameraConfig(name="cam", source=source, policy="every", height=64)
-    sys.exit(exit_code_of(run_ingest(sys.argv[1], [camera])))
+    with stop_on_signals() as stop:
+        reports = run_ingest(sys.argv[1], [camera], stop)
+    sys.exit(exit_code_of(reports))
 """
 
 
