@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import ghostpose
 from ghostpose.codec.registry import Heartbeat
-from ghostpose.errors import GhostposeError
+from ghostpose.errors import BusUnavailableError, GhostposeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class Heartbeats:
         self._also = also
         self._done = False
         self._woken = threading.Event()
-        self._failing = False
+        self._failure: GhostposeError | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
     def __enter__(self) -> Self:
@@ -69,6 +69,8 @@ class Heartbeats:
         self._done = True
         self._woken.set()
         self._thread.join()
+        if isinstance(self._failure, BusUnavailableError):
+            return  # a server that is away is not waited for again
         with suppress(GhostposeError):  # the list forgets it by its age
             self._bus.forget_worker(self._worker)
 
@@ -78,8 +80,10 @@ class Heartbeats:
             self._woken.wait(INTERVAL_S)
             self._woken.clear()
         if self._also is not None:
-            with suppress(GhostposeError):  # the server is away: nobody reads it either
+            try:
                 self._also()
+            except GhostposeError as error:
+                self._failure = error  # the server is away: nobody reads it either
 
     def _beat(self) -> None:
         try:
@@ -87,11 +91,11 @@ class Heartbeats:
             if self._also is not None:
                 self._also()
         except GhostposeError as error:
-            if not self._failing:
+            if self._failure is None:
                 _log.warning("no heartbeat until the server takes it: %s", error)
-            self._failing = True
+            self._failure = error
         else:
-            self._failing = False
+            self._failure = None
 
     def _now(self) -> Heartbeat:
         return Heartbeat(

@@ -149,6 +149,22 @@ def test_heartbeats_outlive_any_trouble_of_the_server_and_tell_it_once(
     assert len(caplog.records) == 2
 
 
+@pytest.mark.parametrize("away", [False, True])
+def test_a_server_that_is_away_is_not_asked_to_forget_a_worker_that_ends(
+    own_bus: Bus, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    """Each question costs it the time that the server is waited for."""
+    monkeypatch.setattr(heartbeats, "INTERVAL_S", 0.02)
+    asked: list[str] = []
+    monkeypatch.setattr(Bus, "forget_worker", lambda _, worker: asked.append(worker))
+    with Heartbeats(own_bus, "infer", "infer-1", dict) as beats:
+        wait_for(lambda: bool(own_bus.workers()))
+        if away:
+            become_a_replica(own_bus)
+            wait_for(lambda: isinstance(beats._failure, BusUnavailableError))
+    assert asked == ([] if away else ["infer-1"])
+
+
 def test_two_workers_of_one_process_id_and_host_are_not_taken_for_each_other(bus: Bus) -> None:
     """Containers may share both: a lease must not pass between them as its owner's."""
     names = {worker_name("postprocess") for _ in range(50)}
