@@ -51,7 +51,10 @@ class ProcessDiedError(GhostposeError):
 
 
 def die_with_parent(parent_pid: int) -> None:
-    """Have Linux send this process SIGTERM when process `parent_pid` ends, or exit if it has."""
+    """Have Linux send this process SIGTERM when process `parent_pid` ends, or exit if it has.
+
+    It sends one as each thread of the parent ends: several at nearly the same moment.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent_pid:
         sys.exit(0)

@@ -54,7 +54,8 @@ def next_signal_ends() -> None:
 def _dies_with_parent() -> bool:
     """Whether a parent drains this process (`die_with_parent`), and asks as often as it likes.
 
-    A service manager asks all processes of a run, and so does the run itself: that is no haste.
+    A service manager asks all processes of a run, so does the run itself, and Linux asks for each
+    thread of a parent that died: that is no haste.
     """
     number = ctypes.c_int()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_GET_PDEATHSIG, ctypes.byref(number))
