@@ -18,7 +18,7 @@ from app.stopping import next_signal_ends
 from app.store_drain import drain_store, unstored
 from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
-from ghostpose.bus.retention import CAMERA_KEPT_BYTES
+from ghostpose.bus.budget import OF_MAXMEMORY, budget_for, frame_bytes
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusUnavailableError
 from ghostpose.stopping import stop_signals_handled
@@ -42,9 +42,10 @@ STUCK_S: Final = 60.0
 DRAIN_S: Final = 15.0
 """The same once a signal has asked to stop."""
 
-BYTES_PER_PIXEL: Final = 3
-MAPS_BYTES_PER_PIXEL: Final = 57 * 2 / 64
-"""float16 maps: 57 channels, a cell for each 8 x 8 pixels; the largest form on the bus."""
+WIDEST: Final = 2
+"""Pictures are taken to be at most so many times as wide as high."""
+
+RAW_BYTES_A_PIXEL: Final = 3
 
 MIN_SERVER_MB: Final = 256
 
@@ -256,10 +257,15 @@ def probe_all(config: GhostposeConfig) -> dict[str, SourceInfo]:
 
 
 def server_mb(config: GhostposeConfig) -> int:
-    """Return memory enough for all cameras' results and, twice over, what may be in flight."""
-    in_flight = sum(
-        camera.credit * round(camera.height**2 * 2 * (BYTES_PER_PIXEL + MAPS_BYTES_PER_PIXEL))
-        for camera in config.cameras
-    )
-    kept = CAMERA_KEPT_BYTES * len(config.cameras)
-    return MIN_SERVER_MB + (2 * in_flight + kept) // 1_000_000
+    """Return memory enough for the budget; without one, for all that the cameras may take."""
+    cameras = config.cameras
+    most = max((camera.credit * _frame_bytes(camera.height) for camera in cameras), default=0)
+    planned = budget_for(most * len(cameras), len(cameras), config.redis.partitions)
+    if config.redis.budget_mb is not None:
+        planned = config.redis.budget_mb * 10**6
+    return max(MIN_SERVER_MB, math.ceil(planned / OF_MAXMEMORY / 2**20) + 1)
+
+
+def _frame_bytes(height: int) -> int:
+    width = WIDEST * height
+    return frame_bytes(width, height, width * height * RAW_BYTES_A_PIXEL)

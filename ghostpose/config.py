@@ -222,6 +222,12 @@ class RedisConfig(_Frozen):
     """Hash slots the cameras are spread over: the most post-processing processes that share the
     work. Fixed when the deployment is created, and only read then."""
 
+    budget_mb: int | None = Field(default=None, ge=16, le=10**7)
+    """Memory of the server, in millions of bytes, that all cameras together may plan with; how many
+    frames each may have in flight and how long its results stay follow from it (docs/messages.md).
+    Given to `ghostpose postprocess` or `run` it holds for the deployment until another is given;
+    none = as it was, at first 80 % of the server's `maxmemory`, 2000 if it has none."""
+
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 META_KEY: Final = "ghostpose:meta"
-"""Hash: number of partitions, protocol version."""
+"""Hash: number of partitions, protocol version, budget in bytes."""
 
 CAMERAS_KEY: Final = "ghostpose:cameras"
 """Hash: camera -> JSON with its partition and the keys of its poses and events streams."""

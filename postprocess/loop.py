@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus, MapsReader, PartitionLeases
 from ghostpose.bus.backoff import Backoff
+from ghostpose.bus.budget import set_budget
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError, LeaseLostError
@@ -59,16 +60,20 @@ def run_postprocess(
     *,
     worker: str | None = None,
     partitions: int | None = None,
+    budget_mb: int | None = None,
 ) -> Counts:
     """Work until `stop` is set, give the partitions back, and return what was done.
 
-    `partitions` is used only if this creates the deployment (None: the default).
+    `partitions` is used only if this creates the deployment (None: the default); `budget_mb` is the
+    deployment's from now on (None: what it was).
 
     Raises:
+        ConfigError: the server's `maxmemory` is too small for this budget.
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
     """
     options = options or PostprocessOptions()
     with Bus.connect(bus_url, partitions=partitions) as bus:
+        set_budget(bus, budget_mb)
         grouping.warm_up(options.grouping)
         tracking.warm_up()
         return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop).run()

@@ -18,4 +18,9 @@ def postprocess(config: options.ConfigFile = None, redis: options.RedisUrl = Non
     from postprocess.loop import run_postprocess
 
     settings = read_config(config, redis={"url": redis})
-    run_postprocess(settings.redis.url, stop, partitions=settings.redis.partitions)
+    run_postprocess(
+        settings.redis.url,
+        stop,
+        partitions=settings.redis.partitions,
+        budget_mb=settings.redis.budget_mb,
+    )

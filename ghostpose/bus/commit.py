@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ghostpose.bus.dead import short_detail
-from ghostpose.bus.retention import DEAD_KEPT, DEAD_PAYLOAD_BYTES, events_kept, poses_kept
+from ghostpose.bus.retention import DEAD_PAYLOAD_BYTES
 from ghostpose.bus.steps import Step
 from ghostpose.codec.poses import encode_event, encode_pose
 from ghostpose.errors import BusError, InvalidValueError, LeaseLostError
@@ -126,8 +126,9 @@ def commit(
         LeaseLostError: the lease ran out or another worker has taken the partition.
         BusError: it isn't this ticket's turn.
     """
-    of_events = events_kept()
-    kept = poses_kept() if outcome.kind == "pose" else of_events
+    budget = bus.budget.now()
+    of_events = budget.events_kept()
+    kept = budget.poses_kept() if outcome.kind == "pose" else of_events
     reply = bus.run(
         Step.COMMIT,
         _keys(bus, lease, delivery, outcome),
@@ -148,7 +149,7 @@ def commit(
             kept.age_ms,
             short_detail(delivery.damage) if delivery.damage else "",
             DEAD_PAYLOAD_BYTES,
-            DEAD_KEPT,
+            budget.dead_kept,
             of_events.count,
             of_events.bytes,
             of_events.age_ms,

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from ghostpose.bus.budget import KnownBudget
 from ghostpose.bus.keys import Keys
 from ghostpose.bus.steps import Step, Steps
 from ghostpose.codec.messages import PROTOCOL_MAJOR, PROTOCOL_MINOR, check_deployment
@@ -84,12 +85,13 @@ class Bus:
         self.partitions: Final = partitions
         self.keys: Final = Keys(partitions)
         self.address: Final = address
+        self.budget: Final = KnownBudget(client, address, partitions)
         self._steps = Steps(client, address)
         self._is_cluster = is_cluster(client)
 
     @classmethod
     def connect(cls, url: str, *, partitions: int | None = None, timeout_s: float = 5.0) -> Self:
-        """Connect to `redis://`, `rediss://` or `unix://`; create the deployment if there is none.
+        """Connect to a server's address; create the deployment there if there is none.
 
         `partitions` is used when the deployment is created (default 16) and otherwise ignored.
 
@@ -230,9 +232,11 @@ def _rules_json(rules: Rules | None) -> str:
 def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:
     """Create the deployment unless there is one; return its number of partitions."""
     with translated(address):
-        client.hsetnx(META_KEY, "partitions", str(partitions))
-        client.hsetnx(META_KEY, "protocol", f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}")
         meta = cast("dict[bytes, bytes]", client.hgetall(META_KEY))
+        if not meta.keys() >= {b"partitions", b"protocol"}:  # a full server takes no writes
+            client.hsetnx(META_KEY, "partitions", str(partitions))
+            client.hsetnx(META_KEY, "protocol", f"{PROTOCOL_MAJOR}.{PROTOCOL_MINOR}")
+            meta = cast("dict[bytes, bytes]", client.hgetall(META_KEY))
     check_deployment(address, meta.get(b"protocol", b""))
     count = meta.get(b"partitions", b"")
     if not count.isdigit() or not 1 <= int(count[:9]) <= MAX_PARTITIONS:

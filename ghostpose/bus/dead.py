@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ghostpose.bus.retention import DEAD_KEPT, DEAD_NAMES_BYTES, DEAD_PAYLOAD_BYTES
+from ghostpose.bus.retention import DEAD_NAMES_BYTES, DEAD_PAYLOAD_BYTES
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import from_read
 from ghostpose.codec.messages import encode_gap_header
@@ -50,7 +50,7 @@ def bury(
         )
     keys = (source, bus.keys.maps(partition), bus.keys.dead(partition))
     size = DEAD_PAYLOAD_BYTES if keep_payload else DEAD_NAMES_BYTES
-    kept = (reason, short_detail(detail), size, DEAD_KEPT)
+    kept = (reason, short_detail(detail), size, bus.budget.now().dead_kept)
     arguments = (group, entry_id, *kept, *tombstone, int(keep_payload))
     return bool(bus.run(Step.BURY, keys, arguments))
 

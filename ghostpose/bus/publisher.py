@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ghostpose.bus.retention import events_kept
+from ghostpose.bus.budget import frame_bytes
 from ghostpose.bus.steps import Step
 from ghostpose.codec.entries import id_ms
 from ghostpose.codec.messages import encode_end_header, encode_frame_header
@@ -78,7 +78,7 @@ class FramePublisher:
         # The script puts the number in: it alone knows it.
         start = encode_event(EventMessage("session_start", self.camera, 0, 0)).decode()
         before, after = start.split('"session":0', 1)
-        kept = events_kept()
+        kept = self._bus.budget.now().events_kept()
         reply = self._bus.run(
             Step.OPEN_SESSION,
             (self._cam_key, self._events_key),
@@ -122,10 +122,13 @@ class FramePublisher:
             BusUnavailableError: the server went away.
         """
         seq = self._next_seq
+        fits = frame_bytes(picture.width, picture.height, len(picture.data))
+        credit = self._bus.budget.now().credit(fits)
+        header = encode_frame_header(info, picture)
         reply = self._bus.run(
             Step.PUBLISH,
             self._publish_keys,
-            (self.camera, self.session, seq, encode_frame_header(info, picture), picture.data),
+            (self.camera, self.session, seq, header, picture.data, credit),
         )
         if reply[0] == b"published":
             self._next_seq = seq + 1

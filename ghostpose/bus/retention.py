@@ -1,4 +1,4 @@
-"""How much the bus keeps of what nothing else bounds."""
+"""How much the bus keeps of what nothing else bounds, if its budget allows that much."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ EVENTS_KEPT_BYTES: Final = 4_000_000
 EVENTS_KEPT_S: Final = 7 * 86_400.0
 """Seconds that events are kept, about; those of a camera that is gone vanish after it."""
 
-CAMERA_KEPT_BYTES: Final = POSES_KEPT_BYTES + EVENTS_KEPT_BYTES
-"""Bytes that one camera's results may take on the server, about."""
-
 DEAD_KEPT: Final = 100
 """Dead letters kept a partition, about."""
 
@@ -45,11 +42,16 @@ class Kept:
     age_ms: int
 
 
+def camera_kept_bytes() -> int:
+    """Return the bytes that one camera's results may take on the server, about."""
+    return POSES_KEPT_BYTES + EVENTS_KEPT_BYTES
+
+
 def poses_kept() -> Kept:
-    """Return the bounds of a camera's poses stream."""
+    """Return the bounds of a camera's poses stream, on a server with room enough."""
     return Kept(POSES_KEPT, POSES_KEPT_BYTES, round(POSES_KEPT_S * 1000))
 
 
 def events_kept() -> Kept:
-    """Return the bounds of a camera's events stream."""
+    """Return the bounds of a camera's events stream, on a server with room enough."""
     return Kept(EVENTS_KEPT, EVENTS_KEPT_BYTES, round(EVENTS_KEPT_S * 1000))

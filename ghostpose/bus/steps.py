@@ -41,6 +41,7 @@ class Step(Enum):
     REGISTRY = "registry"
     SEED_REGISTRY = "seed_registry"
     CAMERA_LEASE = "camera_lease"
+    BUDGET = "budget"
 
 
 class Steps:

@@ -11,6 +11,7 @@ import redis
 from ingest_fakes import Consumer, wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, FramePublisher
+from ghostpose.topics import META_KEY
 from ingest.loop import run_camera
 from ingest.report import CameraReport
 
@@ -188,6 +189,7 @@ def test_a_server_without_room_slows_or_skips_and_loses_nothing(
     source = "pattern:frames=60&fps=50"
     config = camera(source, policy=policy, picture="raw", credit=1000)
     with EmbeddedServer(maxmemory_mb=12) as small, Bus.connect(small.url) as bus:
+        bus.client.hset(META_KEY, "budget", 10**9)  # as if others filled the server
         running = Running(config, small.url)
         wait_until(lambda: is_full(bus), "a full server")
         threading.Event().wait(1.0)

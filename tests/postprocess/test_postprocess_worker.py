@@ -14,7 +14,7 @@ import samples
 from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
 from ghostpose.bus.maps_reader import CONSUMER
 from ghostpose.client import PoseReader
-from ghostpose.errors import BusError
+from ghostpose.errors import BusError, ConfigError
 from ghostpose.types import PoseMessage
 from postprocess import lane
 from postprocess.loop import ROLE, run_postprocess
@@ -85,6 +85,11 @@ def poses(server: EmbeddedServer, count: int, camera: str = "lobby") -> list[Pos
             found += [m for m in messages if isinstance(m, PoseMessage)]
     assert len(found) == count
     return found
+
+
+def test_a_worker_is_refused_a_budget_that_the_server_can_not_hold(server: EmbeddedServer) -> None:
+    with pytest.raises(ConfigError, match="budget_mb 10000 doesn't fit"):
+        run_postprocess(server.url, threading.Event(), budget_mb=10_000)
 
 
 def test_a_worker_that_comes_first_creates_the_deployment_as_configured(

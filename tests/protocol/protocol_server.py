@@ -50,7 +50,7 @@ class RealSteps:
         keys = FramePublisher(self.bus, CAMERA)._publish_keys
         picture = samples.picture()
         header = encode_frame_header(samples.info(), picture)
-        arguments = (CAMERA, self._sessions[session], seq, header, picture.data)
+        arguments = (CAMERA, self._sessions[session], seq, header, picture.data, self.credit)
         reply = self.bus.run(Step.PUBLISH, keys, arguments)
         if reply[0] != b"published":
             return str(reply[0].decode())

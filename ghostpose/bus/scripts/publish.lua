@@ -14,6 +14,7 @@
 --          of the first time is given again, so that sending twice appends once
 -- ARGV[4]  header
 -- ARGV[5]  picture
+-- ARGV[6]  most credit that the deployment's budget allows
 -- Reply: {"published", ticket, entry id, 1 if a preview is wanted}
 --      | {"full", last poses id, last events id}: nothing happened, wait for more than these
 --      | {"stale", newest session} | {"ended"} | {"sequence", seq that comes next}
@@ -49,7 +50,7 @@ if expected < seq then
 end
 -- Tickets up to `committed` are done and `ticket` is the next to be given: those between are in
 -- flight.
-if ticket - tonumber(cam[4]) - 1 >= tonumber(cam[5]) then
+if ticket - tonumber(cam[4]) - 1 >= math.min(tonumber(cam[5]), tonumber(ARGV[6])) then
   return {'full', last_id(KEYS[3]), last_id(KEYS[4])}
 end
 local id = redis.call('XADD', KEYS[2], '*', 'c', ARGV[1], 's', ARGV[2], 'q', ARGV[3], 't', cam[3],

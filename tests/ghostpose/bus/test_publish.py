@@ -17,6 +17,7 @@ from ghostpose.errors import (
     SessionLostError,
     StaleSessionError,
 )
+from ghostpose.topics import META_KEY
 
 
 def publish(publisher: FramePublisher) -> Published | Full:
@@ -178,6 +179,7 @@ def test_an_end_whose_numbers_do_not_add_up_is_refused(pipeline) -> None:
 
 def test_a_server_at_its_maxmemory_is_full_and_drains() -> None:
     with EmbeddedServer(maxmemory_mb=6) as server, Bus.connect(server.url) as bus:
+        bus.client.hset(META_KEY, "budget", 10**9)  # as if others filled the server
         pipeline = make_pipeline(bus, "lobby", credit=1000)
         publisher = pipeline.publisher
         large = samples.picture(640, 480)
