@@ -211,12 +211,19 @@ class CameraConfig(_Frozen):
         return self
 
 
+_SERVER_SCHEMES: Final = (
+    *("redis://", "rediss://", "unix://"),
+    *("redis+sentinel://", "rediss+sentinel://", "${"),
+)
+
+
 class RedisConfig(_Frozen):
     """The server everything meets at."""
 
     url: str = DEFAULT_REDIS_URL
-    """`redis://`, `rediss://` (TLS) or `unix://`. `ghostpose run` starts a server of its own if
-    this is not given."""
+    """`redis://`, `rediss://` (TLS) or `unix://`; `redis+sentinel://HOST,HOST:PORT/NAME` is the
+    master that these sentinels know by that name. See docs/servers.md. `ghostpose run` starts a
+    server of its own if this is not given."""
 
     partitions: int = Field(default=DEFAULT_PARTITIONS, ge=1, le=1024)
     """Hash slots the cameras are spread over: the most post-processing processes that share the
@@ -231,7 +238,7 @@ class RedisConfig(_Frozen):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://", "unix://", "${")):
+        if not url.startswith(_SERVER_SCHEMES):
             raise ValueError("no address of a Redis server, such as redis://127.0.0.1:6379")
         return url
 

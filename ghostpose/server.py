@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import RedisCluster
+from redis.connection import parse_url
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError, GhostposeError
 from ghostpose.passwords import resolved
 from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 MAX_BLOCK_S: Final = 2.0
@@ -27,6 +30,15 @@ CLUSTER_POLL_S: Final = 0.02
 
 SOCKET_TIMEOUT_S: Final = 5.0
 """A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
+
+_parse_url: Final[Any] = parse_url
+_Sentinel: Final[Any] = Sentinel
+"""redis-py has no types for these."""
+
+SENTINEL_SCHEMES: Final = ("redis+sentinel://", "rediss+sentinel://")
+
+SENTINEL_PORT: Final = 26379
+"""Where a sentinel is if its address names no port."""
 
 PASSING_REPLIES: Final = frozenset(
     {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF"}
@@ -77,7 +89,7 @@ class _RetryWithin(Retry):
 
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
-    """Connect to a single server or a cluster, whichever answers at `url`.
+    """Connect to a single server, a cluster, or the master that sentinels know, at `url`.
 
     What fails for a lost connection is sent again, with growing, jittered pauses, for about
     `timeout_s`; replies are bytes. The URL may refer to a password, see `ghostpose.passwords`.
@@ -97,7 +109,7 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
     }
     busy = [redis.ReadOnlyError, redis.BusyLoadingError]
     try:
-        client = redis.Redis.from_url(url, retry_on_error=busy, **options)
+        client = _client(url, {"retry_on_error": busy, **options})
     except ValueError as cause:
         raise BusUnavailableError(
             f"{address!r} is no address of a Redis server: {cause}"
@@ -108,6 +120,36 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
             return client
         client.close()
         return cast("redis.Redis", RedisCluster.from_url(url, **options))
+
+
+def _client(url: str, options: Mapping[str, Any]) -> redis.Redis:
+    if not url.startswith(SENTINEL_SCHEMES):
+        return redis.Redis.from_url(url, **options)
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("the master's name is missing, as in redis+sentinel://host:26379/NAME")
+    # What a plain address would say of the master: user, database, TLS and other options.
+    plain = f"{parts.scheme.partition('+')[0]}://{login}{at}any/{database}?{parts.query}"
+    told = _parse_url(plain)
+    del told["host"]
+    tls = {name: value for name, value in told.items() if name.startswith("ssl_")}
+    if told.pop("connection_class", None):
+        tls["ssl"] = True
+    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+    sentinels = _Sentinel(
+        [_sentinel_address(host) for host in hosts.split(",")], sentinel_kwargs={**limits, **tls}
+    )
+    return cast("redis.Redis", sentinels.master_for(service, **{**told, **tls, **options}))
+
+
+def _sentinel_address(host: str) -> tuple[str, int]:
+    """Return host and port of one of the sentinels, which an address lists."""
+    parts = urlsplit(f"//{host}")
+    if not parts.hostname:
+        raise ValueError("a sentinel's host is missing")
+    return parts.hostname, parts.port or SENTINEL_PORT
 
 
 def is_cluster(client: redis.Redis) -> bool:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-import redis
 import samples
+from bus_servers import cluster
 from redis.cluster import RedisCluster
 from roles import make_pipeline
 
 from ghostpose.bus import Bus, CameraLeases, Registry
 from ghostpose.bus.camera_leases import read_camera_leases
-from ghostpose.bus.embedded import _find_binary
 from ghostpose.bus.persistence import disk_writes
 from ghostpose.bus.previews import publish_preview
 from ghostpose.client import PoseReader, PreviewReader
@@ -23,73 +19,12 @@ from ghostpose.config import CameraConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-SLOTS = 16_384
-
-
-def start_node(directory: Path, port: int) -> subprocess.Popen[bytes]:
-    directory.mkdir()
-    options = {
-        "port": port,
-        "bind": "127.0.0.1",
-        "cluster-enabled": "yes",
-        "cluster-config-file": directory / "nodes.conf",
-        "dir": directory,
-        "save": "",
-        "logfile": directory / "log",
-    }
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    return subprocess.Popen([str(_find_binary()), *words], stdout=subprocess.DEVNULL)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free, with the cluster's own port 10000 above."""
-    ports: list[int] = []
-    while len(ports) < count:
-        with socket.socket() as probe, socket.socket() as above:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port > 55_000 or port in ports:
-                continue
-            above.bind(("127.0.0.1", port + 10_000))
-            ports.append(port)
-    return ports
-
-
-def until(condition, limit_s: float = 20.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while True:
-        try:
-            if condition():
-                return
-        except redis.RedisError:
-            pass
-        assert time.monotonic() < deadline, "the cluster did not form in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root, ports = tmp_path_factory.mktemp("cluster"), free_ports(2)
-    nodes = [start_node(root / str(port), port) for port in ports]
-    clients = [redis.Redis(port=port, protocol=2) for port in ports]
-    try:
-        for index, client in enumerate(clients):
-            until(client.ping)
-            first = index * SLOTS // 2
-            client.execute_command("CLUSTER ADDSLOTSRANGE", first, first + SLOTS // 2 - 1)
-        clients[0].execute_command("CLUSTER MEET", "127.0.0.1", ports[1])
-        for client in clients:
-            until(lambda c=client: c.cluster("info")["cluster_state"] == "ok")
-            until(lambda c=client: len(c.cluster("slots")) == 2)
-        yield f"redis://127.0.0.1:{ports[0]}"
-    finally:
-        for client in clients:
-            client.close()
-        for node in nodes:
-            node.terminate()
-            node.wait()
+    with cluster(tmp_path_factory.mktemp("cluster"), nodes=2) as servers:
+        yield servers[0].url
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.sentinel import SentinelManagedSSLConnection
 
 from ghostpose.bus import Bus, CameraEntry, Heartbeat
 from ghostpose.codec.registry import encode_heartbeat
@@ -18,6 +19,7 @@ from ghostpose.errors import (
     ProtocolVersionError,
 )
 from ghostpose.redaction import without_password
+from ghostpose.server import _client
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,10 +81,38 @@ def test_a_server_that_says_nothing_is_given_up_in_time(
     assert 1.0 <= time.monotonic() - begun_s < 8.0
 
 
-@pytest.mark.parametrize("url", ["http://localhost", "lobby", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://localhost", "lobby", "", "redis+sentinel://h:1", "redis+sentinel://:1/main"),
+        *("redis+sentinel://h:port/main", "redis+sentinel:///main"),
+    ],
+)
 def test_what_is_no_address_is_told_so(url: str) -> None:
     with pytest.raises(BusUnavailableError, match="is no address of a Redis server"):
         Bus.connect(url, timeout_s=0.2)
+
+
+def test_an_address_of_sentinels_says_all_of_their_master() -> None:
+    url = "rediss+sentinel://u:p%40@one,two:7/main/3?ssl_ca_certs=ca.pem"
+    pool: Any = _client(url, {"socket_timeout": 1, "socket_connect_timeout": 1}).connection_pool
+    kwargs = pool.connection_kwargs
+    assert pool.service_name == "main"
+    assert [kwargs[name] for name in ("username", "password", "db")] == ["u", "p@", 3]
+    assert kwargs["ssl_ca_certs"] == "ca.pem"
+    assert pool.connection_class is SentinelManagedSSLConnection
+    asked = [one.connection_pool for one in pool.sentinel_manager.sentinels]
+    assert [(one.connection_kwargs["host"], one.connection_kwargs["port"]) for one in asked] == [
+        ("one", 26379),
+        ("two", 7),
+    ]
+    assert all(one.connection_kwargs["ssl_ca_certs"] == "ca.pem" for one in asked)
+    assert {one.connection_kwargs["password"] for one in asked} == {None}
+
+
+def test_sentinels_that_do_not_answer_are_one_sentence() -> None:
+    with pytest.raises(BusUnavailableError, match=r"No Redis server answers at redis\+sentinel"):
+        Bus.connect("redis+sentinel://127.0.0.1:1/main", timeout_s=0.2)
 
 
 def test_a_wrong_password_is_told_from_a_missing_server(server, bus) -> None:

@@ -1,0 +1,156 @@
+"""All roles of a deployment in threads of the test, and the ledger of what came of each frame."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from ghostpose.client import PoseReader, PoseRecord
+from ghostpose.config import CameraConfig
+from ghostpose.errors import BusUnavailableError
+from ingest.loop import run_camera
+from postprocess.loop import run_postprocess
+from postprocess.options import PostprocessOptions
+from postprocess.store import run_store
+from workers.loop import run_inference
+from workers.options import WorkerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ghostpose.bus import Bus
+    from ghostpose.client import Record
+    from ingest.report import CameraReport
+
+CAMERA: Final = "hall"
+LIMIT_S: Final = 60.0
+OPTIONS: Final = WorkerOptions(engine="stub:1", min_idle_s=0.5)
+POSTPROCESS: Final = PostprocessOptions(lease_ttl_s=1.0)
+
+
+def wait_until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, f"{what}: did not happen within {limit_s} s"
+        time.sleep(0.02)
+
+
+class Whole:
+    """Plays a test pattern through all roles; `url_of` says where each role finds the server.
+
+    `seen` is what an outside consumer gets, who reads from the begin and goes on after outages.
+    """
+
+    def __init__(self, url_of: Callable[[str], str], folder: Path, **camera: Any) -> None:
+        self._url_of, self.database = url_of, folder / "poses.sqlite"
+        settings = {"source": "pattern:frames=60&fps=50&width=64&height=48", "policy": "every"}
+        self.camera = CameraConfig.model_validate(
+            {"name": CAMERA, "height": 64, **settings, **camera}
+        )
+        self.seen: list[Record] = []
+        self.reports: list[CameraReport] = []
+        self._ingesting, self._stop = threading.Event(), threading.Event()
+        self._failures: list[BaseException] = []
+        self._threads: dict[str, threading.Thread] = {}
+
+    def __enter__(self) -> Self:
+        for role in ("postprocess", "infer", "store", "consumer", "ingest"):
+            self.start(role)
+        return self
+
+    def start(self, role: str) -> None:
+        """Start a role in a thread of its own."""
+        self._threads[role] = threading.Thread(target=self._play, args=(role,), daemon=True)
+        self._threads[role].start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ingesting.set()
+        self._join("ingest")
+        self._stop.set()
+        for role in self._threads:
+            self._join(role)
+        assert not self._failures, self._failures
+
+    def end_camera(self) -> CameraReport:
+        """Ask the camera to end, and wait for its report."""
+        self._ingesting.set()
+        return self.join_camera()
+
+    def join_camera(self) -> CameraReport:
+        """Wait for the camera's end, and return its report."""
+        self._join("ingest")
+        return self.reports[-1]
+
+    def _join(self, role: str) -> None:
+        self._threads[role].join(LIMIT_S)
+        assert not self._threads[role].is_alive(), f"{role} does not end"
+
+    def _play(self, role: str) -> None:
+        url = self._url_of(role)
+        try:
+            if role == "ingest":
+                self.reports.append(run_camera(self.camera, url, self._ingesting, 4))
+            elif role == "infer":
+                run_inference(url, OPTIONS, self._stop, partitions=4)
+            elif role == "postprocess":
+                run_postprocess(url, self._stop, POSTPROCESS, partitions=4)
+            elif role == "store":
+                run_store(url, f"sqlite:///{self.database}", self._stop, partitions=4)
+            else:
+                self._consume(url)
+        except BaseException as failure:
+            self._failures.append(failure)
+
+    def _consume(self, url: str) -> None:
+        with PoseReader(url, start="begin") as reader:
+            while not self._stop.is_set():
+                try:
+                    self.seen += reader.read(0.1)
+                except BusUnavailableError:
+                    continue
+
+    def poses_seen(self) -> list[tuple[int, int]]:
+        """Return session and seq of each pose message that the consumer got, in order."""
+        return [
+            (record.message.session, record.message.seq)
+            for record in list(self.seen)
+            if isinstance(record, PoseRecord)
+        ]
+
+    def gaps_seen(self) -> list[tuple[int, int]]:
+        return [
+            (record.message.session, record.message.seq)
+            for record in list(self.seen)
+            if not isinstance(record, PoseRecord) and record.message.kind == "gap"
+        ]
+
+    def rows(self, table: str) -> int:
+        """Return how many rows the store has written to a table."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def assert_ledger_balances(self, bus: Bus, report: CameraReport) -> None:
+        """One outcome a frame, in order, for a consumer and in the database; all drops counted."""
+        wait_until(lambda: bus.counters(CAMERA).in_flight == 0, "all frames have an outcome")
+        counters = bus.counters(CAMERA)
+        tally = report.tally
+        assert report.problem is None
+        assert tally.read == tally.published + sum(tally.skipped.values())
+        assert counters.published == counters.poses + counters.gaps
+        wait_until(
+            lambda: len(self.poses_seen()) + len(self.gaps_seen()) >= counters.published,
+            "the consumer has all",
+        )
+        poses, gaps = self.poses_seen(), self.gaps_seen()
+        assert poses == sorted(poses)
+        assert max(Counter(poses + gaps).values(), default=1) == 1
+        assert (len(poses), len(gaps)) == (counters.poses, counters.gaps)
+        wait_until(
+            lambda: (self.rows("poses"), self.rows("gaps")) == (counters.poses, counters.gaps),
+            "the store has all",
+        )
