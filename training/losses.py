@@ -77,7 +77,7 @@ def cell_weights(batch: Batch, peak: float) -> Tensor:
 def neck_loss(mine_nchw: Tensor, teachers_nchw: Tensor, floor: float) -> Tensor:
     """Return the mean squared distance, each channel divided by its spread in this batch."""
     spread_c = teachers_nchw.std(dim=(0, 2, 3))
-    spread_c = spread_c.clamp(min=float(spread_c.median()) * floor + 1e-6)
+    spread_c = torch.maximum(spread_c, spread_c.median() * floor + 1e-6)
     return (((mine_nchw.float() - teachers_nchw) / spread_c[:, None, None]) ** 2).mean()
 
 

@@ -121,35 +121,48 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient, those of one shape together."""
         assert closure is None, "Muon takes no closure"
         for group in self.param_groups:
+            shapes: dict[tuple[int, ...], list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._move(parameter, parameter.grad, group)
+                    shapes.setdefault(tuple(parameter.shape), []).append(parameter)
+            for parameters in shapes.values():
+                self._move(parameters, group)
 
-    def _move(self, parameter: Tensor, gradient: Tensor, group: Mapping[str, Any]) -> None:
+    def _move(self, parameters: Sequence[Tensor], group: Mapping[str, Any]) -> None:
         lr, momentum = group["lr"], group["momentum"]
-        state = self.state[parameter]
+        matrices_mij = torch.stack([self._ahead(one, momentum).flatten(1) for one in parameters])
+        size = 0.2 * math.sqrt(max(matrices_mij.shape[1:]))
+        steps = orthogonal(matrices_mij).unbind()
+        torch._foreach_mul_(list(parameters), 1 - lr * group["weight_decay"])
+        torch._foreach_add_(
+            list(parameters),
+            [step.view(one.shape) for step, one in zip(steps, parameters, strict=True)],
+            alpha=-lr * size,
+        )
+
+    def _ahead(self, parameter: Tensor, momentum: float) -> Tensor:
+        """Return the gradient mixed with its running mean, which it goes into (Nesterov)."""
+        gradient, state = parameter.grad, self.state[parameter]
+        assert gradient is not None
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(gradient)
         smooth = state["momentum"].mul_(momentum).add_(gradient, alpha=1 - momentum)
-        ahead = torch.lerp(gradient, smooth, momentum)
-        matrix = ahead.flatten(1)
-        size = 0.2 * math.sqrt(max(matrix.shape))
-        parameter.mul_(1 - lr * group["weight_decay"])
-        parameter.add_(orthogonal(matrix).view_as(parameter), alpha=-lr * size)
+        return torch.lerp(gradient, smooth, momentum)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Return about the nearest matrix whose singular values are all 1 (Newton-Schulz iteration)."""
+def orthogonal(matrices_mij: Tensor) -> Tensor:
+    """Return about the nearest matrices whose singular values are all 1 (Newton-Schulz)."""
     a, b, c = _NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x: Tensor = (matrix.T if tall else matrix) / (matrix.norm() + 1e-7)
+    tall = matrices_mij.shape[1] > matrices_mij.shape[2]
+    norm_m11 = matrices_mij.norm(dim=(1, 2), keepdim=True)
+    x: Tensor = (matrices_mij.mT if tall else matrices_mij) / (norm_m11 + 1e-7)
     for _ in range(_NEWTON_SCHULZ_STEPS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.T if tall else x
+        square = x @ x.mT
+        x = torch.baddbmm(x, b * square + c * square @ square, x, beta=a)
+    return x.mT if tall else x
 
 
 def learning_rate(config: OptimiserConfig, step: int, progress: float) -> float:

@@ -15,8 +15,9 @@ from ghostpose.network.model import PoseNetwork, TrainingOutputs, normalise
 from ghostpose.network.options import preset
 from ghostpose.network.weights import WeightsHeader, load_network, save_network
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from training.data.batches import Batch, CropBatches, stream
+from training.data.batches import Batch, CropBatches, distilled, stream
 from training.data.sources import Source, open_sources
+from training.distillation.teacher import TorchTeacher
 from training.distributed import World
 from training.ema import Ema
 from training.errors import TrainingError
@@ -136,6 +137,9 @@ class Trainer:
             targets=config.targets,
             teacher=config.teacher,
         )
+        self._teacher: TorchTeacher | None = None
+        if config.teacher is not None and config.teacher.runtime == "torch":
+            self._teacher = TorchTeacher(config.teacher, self._device)
         self._steps = self._count_steps()
 
     def run(self, *, resume: bool = False, stop: threading.Event | None = None) -> RunState:
@@ -151,7 +155,7 @@ class Trainer:
         saved_at = started_at = time.monotonic()
         elapsed_before_s = self.state.elapsed_s
         for batch in self._stream():
-            self._step(batch.to(self._device), self._progress())
+            self._step(self._taught(batch.to(self._device)), self._progress())
             self.state.step += 1
             self.state.elapsed_s = elapsed_before_s + time.monotonic() - started_at
             if time.monotonic() - saved_at >= self.config.checkpoint_every_s:
@@ -188,6 +192,12 @@ class Trainer:
         torch.set_rng_state(checkpoint.random)
         self.state.step, self.state.elapsed_s = checkpoint.step, checkpoint.elapsed_s
 
+    def _taught(self, batch: Batch) -> Batch:
+        """Return the batch with what the teacher says of it, if it runs on this device."""
+        if self._teacher is None:
+            return batch
+        return distilled(batch, self._teacher.infer(batch.images), self.config.targets.truth)
+
     def _step(self, batch: Batch, progress: float) -> None:
         """Move the weights once."""
         step, optimiser = self.state.step, self.config.optimiser
@@ -197,19 +207,21 @@ class Trainer:
         with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
             outputs = self._module(batch.images, self._refinements(progress))
         losses = compute_losses(outputs, batch, self.config.loss)
-        self._require_finite("loss", float(losses.total.detach()))
         for each in self._optimisers:
             each.zero_grad(set_to_none=True)
         self._scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
         for each in self._optimisers:
             self._scaler.unscale_(each)
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), optimiser.clip))
-        if not self._scaler.is_enabled():  # the scaler itself skips steps that overflow
-            self._require_finite("gradient", norm)
+        clipped = nn.utils.clip_grad_norm_(self.network.parameters(), optimiser.clip)
         for each in self._optimisers:
             self._scaler.step(each)
         self._scaler.update()
         self.ema.update(self.network, step)
+        # Read last, when a GPU has all of the step's work before it: to read is to wait for it.
+        self._require_finite("loss", float(losses.total.detach()))
+        norm = float(clipped)
+        if not self._scaler.is_enabled():  # the scaler itself skips steps that overflow
+            self._require_finite("gradient", norm)
         self._report(batch, outputs, losses, progress, lr, norm)
 
     def _refinements(self, progress: float) -> int:
@@ -274,6 +286,7 @@ class Trainer:
             last=last * size,
             stride=size,
             workers=self.config.data.workers,
+            pinned=self._device.type == "cuda",
         )
 
     def _wrap(self, module: nn.Module) -> nn.Module:

@@ -51,7 +51,7 @@ def test_a_parameter_of_an_unknown_kind_is_noticed() -> None:
 @pytest.mark.parametrize("shape", [(16, 16), (8, 40), (40, 8)])
 def test_muons_step_moves_every_direction_about_equally(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    singular = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    singular = torch.linalg.svdvals(orthogonal(torch.randn(2, *shape)))
     assert singular.max() < 1.3
     assert singular.min() > 0.4
 

@@ -8,6 +8,7 @@ Shape legend: n crops; h, w rows and columns (crops in pixels, maps in cells); c
 from __future__ import annotations
 
 import logging
+import multiprocessing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -22,10 +23,11 @@ from ghostpose.network.targets import paf_targets, pcm_targets
 from ghostpose.skeleton import NUM_KEYPOINTS, STRIDE
 from training.data.augment import Crop, make_crop
 from training.data.pictures import read_picture
-from training.distillation.teacher import Teacher, TeacherConfig
+from training.distillation.teacher import OpenVinoTeacher, TeacherConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.context import BaseContext
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -76,15 +78,34 @@ class Batch:
     damaged: tuple[str, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device."""
+        """Return the batch on a device; from pinned memory the copy goes on in the background."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory that a GPU reads by itself; torch's DataLoader calls this."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         return replace(
             self,
-            images=self.images.to(device),
-            pcm=self.pcm.to(device),
-            paf=self.paf.to(device),
-            weight=self.weight.to(device),
-            neck=None if self.neck is None else self.neck.to(device),
+            images=change(self.images),
+            pcm=change(self.pcm),
+            paf=change(self.paf),
+            weight=change(self.weight),
+            neck=None if self.neck is None else change(self.neck),
         )
+
+
+def distilled(batch: Batch, maps: TeacherMaps, truth: float) -> Batch:
+    """Return a batch whose targets are the teacher's maps, mixed with the labels where known."""
+    share_n1hw = batch.weight * truth
+    return replace(
+        batch,
+        pcm=torch.lerp(maps.pcm_nchw, batch.pcm, share_n1hw),
+        paf=torch.lerp(maps.paf_nchw, batch.paf, share_n1hw),
+        weight=torch.ones_like(batch.weight),
+        neck=maps.neck_nchw,
+    )
 
 
 class CropBatches(Dataset[Batch]):
@@ -104,7 +125,7 @@ class CropBatches(Dataset[Batch]):
             raise DataError("no labelled pictures and no teacher: there is nothing to learn")
         self._sources, self._size, self._crop_px, self._seed = sources, size, crop_px, seed
         self._targets, self._teacher_config = targets, teacher
-        self._teacher: Teacher | None = None
+        self._teacher: OpenVinoTeacher | None = None
         self._shares = np.cumsum([source.share for source in sources])
 
     def __getitem__(self, index: int) -> Batch:
@@ -116,23 +137,25 @@ class CropBatches(Dataset[Batch]):
             labelled.append(is_labelled)
             crops.append(crop)
         images_nhw3 = np.stack([crop.image_hw3 for crop in crops])
-        maps = self._teach(images_nhw3)
         made = [
-            _targets(crop, is_labelled, maps, i, self._targets)
-            for i, (crop, is_labelled) in enumerate(zip(crops, labelled, strict=True))
+            _targets(crop, is_labelled, self._targets)
+            for crop, is_labelled in zip(crops, labelled, strict=True)
         ]
         pcm, paf, weight = (
             torch.from_numpy(np.stack(arrays)) for arrays in zip(*made, strict=True)
         )
-        neck = torch.from_numpy(maps.neck_nchw) if maps and maps.neck_nchw is not None else None
-        return Batch(torch.from_numpy(images_nhw3), pcm, paf, weight, neck, tuple(damaged))
+        batch = Batch(torch.from_numpy(images_nhw3), pcm, paf, weight, damaged=tuple(damaged))
+        teacher = self._open_teacher()
+        if teacher is None:
+            return batch
+        return distilled(batch, teacher.infer(images_nhw3), self._targets.truth)
 
-    def _teach(self, images_nhw3: NDArray[np.uint8]) -> TeacherMaps | None:
-        if self._teacher_config is None:
-            return None
-        if self._teacher is None:  # made here, in the process that uses it
-            self._teacher = Teacher(self._teacher_config)
-        return self._teacher.infer(images_nhw3)
+    def _open_teacher(self) -> OpenVinoTeacher | None:
+        """Return the teacher if it runs here; made in the process that uses it."""
+        config = self._teacher_config
+        if self._teacher is None and config is not None and config.runtime == "openvino":
+            self._teacher = OpenVinoTeacher(config)
+        return self._teacher
 
     def _crop(self, position: int, damaged: list[str]) -> tuple[bool, Crop]:
         """Return the crop at a position, drawing again where a picture can't be read."""
@@ -155,12 +178,9 @@ class CropBatches(Dataset[Batch]):
 
 
 def _targets(
-    crop: Crop, labelled: bool, maps: TeacherMaps | None, index: int, config: TargetConfig
+    crop: Crop, labelled: bool, config: TargetConfig
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return PCM (19, h, w), PAF (38, h, w) and weight (1, h, w) of one crop."""
-    if not labelled and maps is not None:
-        pcm_chw, paf_chw = maps.pcm_nchw[index], maps.paf_nchw[index]
-        return pcm_chw, paf_chw, np.ones((1, *pcm_chw.shape[1:]), np.float32)
+    """Return PCM (19, h, w), PAF (38, h, w) and weight (1, h, w) of one crop's labels."""
     height, width = crop.image_hw3.shape[:2]
     pcm_chw = pcm_targets(crop.keypoints_pk3, height, width, sigma_px=config.sigma_px)
     paf_chw = paf_targets(
@@ -171,13 +191,7 @@ def _targets(
         offset_cells=config.paf_offset_cells,
     )
     known_hw = labelled * ~_ignored_cells(crop, pcm_chw)
-    known_1hw = known_hw[None].astype(np.float32)
-    if maps is None:
-        return pcm_chw, paf_chw, known_1hw
-    truth_1hw = known_1hw * np.float32(config.truth)
-    pcm_chw = truth_1hw * pcm_chw + (1 - truth_1hw) * maps.pcm_nchw[index]
-    paf_chw = truth_1hw * paf_chw + (1 - truth_1hw) * maps.paf_nchw[index]
-    return pcm_chw, paf_chw, np.ones_like(known_1hw)
+    return pcm_chw, paf_chw, known_hw[None].astype(np.float32)
 
 
 def _ignored_cells(crop: Crop, pcm_chw: FloatArray) -> NDArray[np.bool_]:
@@ -189,19 +203,39 @@ def _ignored_cells(crop: Crop, pcm_chw: FloatArray) -> NDArray[np.bool_]:
 
 
 def stream(
-    batches: CropBatches, *, first: int, last: int, stride: int = 1, workers: int = 0
+    batches: CropBatches,
+    *,
+    first: int,
+    last: int,
+    stride: int = 1,
+    workers: int = 0,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
-    """Yield batches first, first + stride, ... below last, made ahead by other processes."""
+    """Yield batches first, first + stride, ... below last, made ahead by other processes.
+
+    `pinned`: in memory that a GPU reads by itself.
+    """
     loader = DataLoader(
         batches,
         sampler=range(first, last, stride),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
+        multiprocessing_context=_worker_context() if workers else None,
         worker_init_fn=_start_worker if workers else None,
+        pin_memory=pinned,
     )
     yield from loader
+
+
+def _worker_context() -> BaseContext:
+    """Return how batch-making processes start: forked from one that has imported everything.
+
+    Started one by one from nothing, each takes seconds, and a GPU waits for all of them.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _start_worker(_: int) -> None:

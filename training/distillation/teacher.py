@@ -1,4 +1,6 @@
-"""A frozen teacher: a network of the same kind, run by OpenVINO, whose maps a student copies.
+"""A frozen teacher: a network of the same kind, whose maps a student copies.
+
+OpenVINO runs it in the processes that make batches; on a GPU torch does, beside the student.
 
 Shape legend: n pictures; h, w rows and columns (pictures in pixels, maps in cells); c channels.
 """
@@ -7,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads it
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 from ghostpose.errors import DataError
+from training.distillation.graph import TorchGraph
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from ghostpose.types import ByteArray, FloatArray
+    from ghostpose.types import ByteArray
 
 
 class TeacherConfig(BaseModel):
@@ -43,20 +46,23 @@ class TeacherConfig(BaseModel):
     too_high_px: int = Field(default=0, ge=0, le=7)
     """How many input pixels above the truth its key points sit; the student is not to copy that."""
 
+    runtime: Literal["openvino", "torch"] = "openvino"
+    """`openvino` runs it where batches are made; `torch` on the device that trains, for GPUs."""
+
     threads: int = Field(default=1, ge=1)
-    """Processor threads it may use."""
+    """Processor threads it may use in OpenVINO."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TeacherMaps:
     """What the teacher says of n pictures: (n, 19, h, w), (n, 38, h, w), neck (n, 128, h, w)."""
 
-    pcm_nchw: FloatArray
-    paf_nchw: FloatArray
-    neck_nchw: FloatArray | None
+    pcm_nchw: Tensor
+    paf_nchw: Tensor
+    neck_nchw: Tensor | None
 
 
-class Teacher:
+class OpenVinoTeacher:
     """Runs the teacher; made in the process that uses it, since OpenVINO doesn't survive a fork."""
 
     def __init__(self, config: TeacherConfig) -> None:
@@ -82,9 +88,11 @@ class Teacher:
     def infer(self, images_nhw3: ByteArray) -> TeacherMaps:
         """Return the maps of uint8 BGR pictures (n, h, w, 3), sides multiples of 8."""
         compiled = self._for_shape(images_nhw3.shape[:3])
-        lowered_nhw3 = lowered(images_nhw3, self.config.too_high_px)
-        results = compiled([np.ascontiguousarray(lowered_nhw3.transpose(0, 3, 1, 2))])
-        pcm, paf, *neck = (_float(results[port]) for port in compiled.outputs)
+        lowered_nhw3 = lowered(torch.from_numpy(images_nhw3), self.config.too_high_px)
+        results = compiled([lowered_nhw3.permute(0, 3, 1, 2).contiguous().numpy()])
+        pcm, paf, *neck = (
+            torch.from_numpy(np.array(results[port], np.float32)) for port in compiled.outputs
+        )
         return TeacherMaps(pcm, paf, neck[0] if neck else None)
 
     def _for_shape(self, shape: tuple[int, ...]) -> Any:
@@ -97,31 +105,53 @@ class Teacher:
         return self._compiled[count, height, width]
 
 
-def lowered(images_nhw3: ByteArray, rows: int) -> ByteArray:
+class TorchTeacher:
+    """Runs the teacher in torch, on a GPU in half precision."""
+
+    def __init__(self, config: TeacherConfig, device: torch.device) -> None:
+        """Read the network.
+
+        Raises:
+            DataError: it can't be read, or lacks one of the outputs.
+        """
+        self.config = config
+        self._dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._network = TorchGraph(config.network.expanduser(), _wanted(config))
+        self._network.to(device, self._dtype)
+
+    @torch.no_grad()
+    def infer(self, images_nhw3: Tensor) -> TeacherMaps:
+        """Return the maps of uint8 BGR pictures (n, h, w, 3), sides multiples of 8."""
+        lowered_nhw3 = lowered(images_nhw3, self.config.too_high_px)
+        results = self._network(lowered_nhw3.permute(0, 3, 1, 2).to(self._dtype))
+        pcm, paf, *neck = (result.float() for result in results)
+        return TeacherMaps(pcm, paf, neck[0] if neck else None)
+
+
+def lowered(images_nhw3: Tensor, rows: int) -> Tensor:
     """Return pictures moved down by `rows`, their first row repeated above.
 
     A teacher whose key points sit too high by as much then says where they truly are.
     """
     if not rows:
         return images_nhw3
-    result_nhw3 = np.empty_like(images_nhw3)
-    result_nhw3[:, rows:] = images_nhw3[:, :-rows]
-    result_nhw3[:, :rows] = images_nhw3[:, :1]
-    return result_nhw3
+    first_nhw3 = images_nhw3[:, :1].expand(-1, rows, -1, -1)
+    return torch.cat([first_nhw3, images_nhw3[:, :-rows]], dim=1)
+
+
+def _wanted(config: TeacherConfig) -> list[str]:
+    """Return the names of the outputs wanted, in the order PCM, PAF, neck."""
+    return [name for name in (config.pcm, config.paf, config.neck) if name]
 
 
 def _with_outputs(model: Any, config: TeacherConfig, path: Path) -> Any:
-    """Return the network with only the outputs wanted, in the order PCM, PAF, neck."""
+    """Return the network with only the outputs wanted."""
     import openvino
 
     operations = {operation.get_friendly_name(): operation for operation in model.get_ops()}
-    wanted = [name for name in (config.pcm, config.paf, config.neck) if name]
+    wanted = _wanted(config)
     for name in wanted:
         if name not in operations:
             raise DataError(f"teacher network {path} has no operation {name!r}")
     ports = [operations[name].output(0) for name in wanted]
     return openvino.Model(ports, model.get_parameters(), "teacher")
-
-
-def _float(array: NDArray[Any]) -> FloatArray:
-    return np.array(array, np.float32)

@@ -1,0 +1,159 @@
+"""An OpenVINO network run by torch says what OpenVINO says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from ghostpose.errors import DataError
+from training.data.batches import Batch, CropBatches, TargetConfig, distilled
+from training.data.sources import DataConfig, SourceConfig, open_sources
+from training.distillation.graph import TorchGraph
+from training.distillation.teacher import OpenVinoTeacher, TeacherConfig, TorchTeacher
+
+openvino = pytest.importorskip("openvino", reason="needs OpenVINO to make and run a network")
+
+ROOT = Path(__file__).parents[2]
+TEACHER = ROOT.parent / "shared/data/teacher/lightweight-openpose-int8.xml"
+PICTURE = ROOT / "docs/media/crossing.jpg"
+
+
+def small_network(folder: Path) -> Path:
+    """Write a network with every operation that is known: quantised and grouped weights too."""
+    from openvino import opset13 as ops
+
+    rng = np.random.default_rng(0)
+
+    def weight(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(np.float32)
+
+    data = ops.parameter([1, 3, 16, 24], np.float32, name="data")
+    x = ops.add(ops.multiply(data, np.float32(0.01)), weight(1, 3, 1, 1))
+    bytes_8311 = ops.constant(rng.integers(0, 255, (8, 3, 3, 3), dtype=np.uint8))
+    stands_for = ops.fake_quantize(
+        ops.convert(bytes_8311, "f32"),
+        np.float32(0),
+        np.float32(254),
+        np.float32(-1.27),
+        np.float32(1.27),
+        255,
+    )
+    x = ops.relu(ops.convolution(x, stands_for, [2, 2], [1, 1], [1, 1], [1, 1]))
+    grouped = ops.reshape(ops.constant(weight(8, 1, 3, 3)), [8, 1, 1, 3, 3], special_zero=True)
+    deep = ops.group_convolution(x, grouped, [1, 1], [2, 2], [2, 2], [2, 2])
+    pcm = ops.elu(deep, 1.0, name="pcm")
+    paf = ops.concat([pcm, x], 1, name="paf")
+    path = folder / "small.xml"
+    openvino.save_model(openvino.Model([pcm, paf], [data], "small"), path, compress_to_fp16=False)
+    return path
+
+
+def test_every_known_operation_gives_what_openvino_gives(tmp_path: Path) -> None:
+    path = small_network(tmp_path)
+    images = np.random.default_rng(1).uniform(0, 255, (1, 3, 16, 24)).astype(np.float32)
+    theirs = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(images)
+    pcm, paf = TorchGraph(path, ["pcm", "paf"])(torch.from_numpy(images))
+    assert np.abs(theirs[0] - pcm.numpy()).max() < 1e-4
+    assert np.abs(theirs[1] - paf.numpy()).max() < 1e-4
+
+
+def test_what_is_not_wanted_is_not_computed(tmp_path: Path) -> None:
+    (pcm,) = TorchGraph(small_network(tmp_path), ["pcm"])(torch.zeros(1, 3, 16, 24))
+    assert pcm.shape == (1, 8, 8, 12)
+
+
+def test_an_output_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no operation 'neck'"):
+        TorchGraph(small_network(tmp_path), ["neck"])
+
+
+def test_an_operation_that_is_not_known_is_named(tmp_path: Path) -> None:
+    path = small_network(tmp_path)
+    path.write_text(path.read_text().replace('type="ReLU"', 'type="Swish"'))
+    with pytest.raises(DataError, match="is of type Swish, and only Add, Concat"):
+        TorchGraph(path, ["pcm"])
+
+
+@pytest.mark.parametrize("content", ["", "<net", "<net><layers><layer/></layers></net>", "\udcff"])
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "broken.xml"
+    path.write_text(content, encoding="utf-8", errors="surrogateescape")
+    path.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(DataError, match=r"broken\.xml"):
+        TorchGraph(path, ["pcm"])
+
+
+def test_constants_cut_short_are_refused(tmp_path: Path) -> None:
+    path = small_network(tmp_path)
+    path.with_suffix(".bin").write_bytes(path.with_suffix(".bin").read_bytes()[:40])
+    with pytest.raises(DataError, match="is no OpenVINO network"):
+        TorchGraph(path, ["pcm"])
+
+
+@pytest.mark.skipif(not TEACHER.is_file(), reason="the teacher is not part of the project")
+def test_the_teacher_says_in_torch_what_it_says_in_openvino() -> None:
+    """But for rounding to 8 bits between its layers, which torch leaves out."""
+    config = TeacherConfig(network=TEACHER, too_high_px=1)
+    picture = cv2.resize(cv2.imread(str(PICTURE)), (544, 368))[None]
+    theirs = OpenVinoTeacher(config).infer(picture)
+    mine = TorchTeacher(config, torch.device("cpu")).infer(torch.from_numpy(picture))
+    for name in ("pcm_nchw", "paf_nchw", "neck_nchw"):
+        both = torch.stack([getattr(maps, name).flatten() for maps in (theirs, mine)])
+        assert float(torch.corrcoef(both)[0, 1]) > 0.97
+
+
+def small_teacher(folder: Path) -> Path:
+    """Write a teacher whose maps are random sums of its picture's cells."""
+    from openvino import opset13 as ops
+
+    rng = np.random.default_rng(3)
+    data = ops.parameter([-1, 3, -1, -1], np.float32, name="data")
+    outputs = [
+        ops.convolution(
+            data,
+            rng.normal(0, 1e-4, (channels, 3, 8, 8)).astype(np.float32),
+            [8, 8],
+            [0, 0],
+            [0, 0],
+            [1, 1],
+            name=name,
+        )
+        for name, channels in (("pcm", 19), ("paf", 38), ("neck", 128))
+    ]
+    path = folder / "teacher.xml"
+    openvino.save_model(openvino.Model(outputs, [data], "teacher"), path, compress_to_fp16=False)
+    return path
+
+
+def test_a_teacher_beside_the_student_teaches_what_one_beside_the_pictures_does(
+    coco_folder: Path, tmp_path: Path
+) -> None:
+    config = TeacherConfig(network=small_teacher(tmp_path), pcm="pcm", paf="paf", neck="neck")
+    source = SourceConfig(
+        images=coco_folder / "images", annotations=coco_folder / "annotations.json"
+    )
+    sources = open_sources(DataConfig(sources={"tiny": source}, crop_px=64))
+    targets = TargetConfig(truth=0.25)
+
+    def first(teacher: TeacherConfig | None) -> Batch:
+        return CropBatches(sources, size=4, crop_px=64, seed=1, targets=targets, teacher=teacher)[0]
+
+    there = first(config)
+    labels = first(config.model_copy(update={"runtime": "torch"}))
+    assert labels.neck is None
+    maps = TorchTeacher(config, torch.device("cpu")).infer(labels.images)
+    here = distilled(labels, maps, targets.truth)
+    for name in ("pcm", "paf", "weight", "neck"):
+        assert torch.allclose(getattr(there, name), getattr(here, name), atol=1e-2), (
+            name
+        )  # bf16 where OpenVINO prefers it
+    known = labels.weight.expand_as(labels.pcm) > 0
+    mixed = 0.25 * labels.pcm + 0.75 * maps.pcm_nchw
+    assert torch.allclose(here.pcm[known], mixed[known], atol=1e-6)
+    assert torch.equal(here.pcm[~known], maps.pcm_nchw[~known])
+    assert known.any()
+    assert not known.all()
