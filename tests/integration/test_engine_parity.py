@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 CLIP = Path(__file__).parents[2] / "docs/media/vtest-cut.mp4"
 
+EVERY = 8
+"""Two people half behind one another may swap at any rounding: that is 7 key points at once, so
+there are to be thousands."""
+
 CLEAR_KEYPOINTS = 6
 """People of fewer key points are fragments at a threshold, which any rounding makes or unmakes."""
 
@@ -26,14 +30,14 @@ CLEAR_KEYPOINTS = 6
 @pytest.fixture(scope="module")
 def frames() -> list[np.ndarray]:
     with av.open(str(CLIP)) as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)][::60]
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)][::EVERY]
 
 
 @pytest.fixture(scope="module")
 def wanted(frames: list[np.ndarray]) -> list[GroupedPeople]:
     """What OpenVINO finds in float32."""
     people = find_people(create_engine("openvino", device="cpu", precision="f32"), frames)
-    assert sum(len(clear(found)) for found in people) >= 12
+    assert sum(len(clear(found)) for found in people) >= 50
     return people
 
 
