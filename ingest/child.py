@@ -17,6 +17,7 @@ from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus.backoff import Backoff
+from ghostpose.sockets import shorten_multiprocessing_sockets
 from ghostpose.stopping import stop_signals_held
 from ingest import camera_process
 from ingest.report import CameraReport
@@ -38,7 +39,12 @@ LONGEST_WAIT_S: Final = 30.0
 
 
 def fork_server() -> ForkServerContext:
-    """Return what camera processes are started from."""
+    """Return what camera processes are started from.
+
+    Raises:
+        ConfigError: there is no folder for its socket.
+    """
+    shorten_multiprocessing_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", camera_process.__name__])
     return context

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 import redis
 
 from ghostpose.errors import BusUnavailableError, InvalidValueError
+from ghostpose.sockets import socket_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,7 @@ class EmbeddedServer:
     def _private_directory(self) -> Path:
         if self._private is None:
             # mkdtemp makes it 0700: nobody else reaches the socket in it.
-            self._private = Path(tempfile.mkdtemp(prefix="ghostpose-"))
+            self._private = Path(tempfile.mkdtemp(prefix="ghostpose-", dir=socket_folder()))
         return self._private
 
     def _options(self) -> list[str]:

@@ -159,3 +159,15 @@ def test_a_killed_inference_process_is_replaced_and_no_frame_is_lost(tmp_path: P
     messages = read_lines(tmp_path)
     assert len(messages) == SHORT_FRAMES
     assert_complete_and_in_order(messages)
+
+
+def test_a_temporary_folder_of_a_long_name_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sockets can't be made in it, since Linux takes names of at most 107 bytes."""
+    long = tmp_path / ("long" * 40)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    done = ghostpose("run", "pattern:frames=5", "--engine", "stub:1", "--json")
+    assert (done.code, done.err, done.summary["poses"]) == (0, "", 5)
+    assert list(long.iterdir()) == []

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from ghostpose.errors import DataError
 from ghostpose.network.targets import paf_targets, pcm_targets
 from ghostpose.skeleton import NUM_KEYPOINTS, STRIDE
+from ghostpose.sockets import shorten_multiprocessing_sockets
 from training.data.augment import Crop, make_crop
 from training.data.pictures import read_picture
 from training.distillation.teacher import OpenVinoTeacher, TeacherConfig
@@ -233,6 +234,7 @@ def _worker_context() -> BaseContext:
 
     Started one by one from nothing, each takes seconds, and a GPU waits for all of them.
     """
+    shorten_multiprocessing_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
