@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from ingest_fakes import Consumer
+from registry_ingest import PROGRAM, Ingest
 
 from ghostpose.config import CameraConfig
 
@@ -119,3 +120,19 @@ def consumer(bus: Bus, server: EmbeddedServer) -> Iterator[Consumer]:
     """Commit a gap for every frame that is published."""
     with Consumer(server.url) as running:
         yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path, server: EmbeddedServer) -> Iterator[Callable[[], Ingest]]:
+    script = tmp_path / "shared_ingest.py"
+    script.write_text(PROGRAM)
+    started: list[Ingest] = []
+
+    def one() -> Ingest:
+        started.append(Ingest(str(script), server.url))
+        return started[-1]
+
+    yield one
+    for ingest in started:
+        if ingest.process.poll() is None:
+            ingest.kill_all()
