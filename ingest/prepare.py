@@ -35,9 +35,19 @@ post-processing alone."""
 
 
 def only_prepares(former: CameraConfig, camera: CameraConfig) -> bool:
-    """Return whether two settings of a camera differ in nothing but `PREPARES`."""
-    prepares = set(PREPARES)
+    """Return whether two settings of a camera differ only in what may change within a session."""
+    prepares = set(PREPARES) | ({"fps"} if _rate_is_ours(camera) else set())
     return former.model_dump(exclude=prepares) == camera.model_dump(exclude=prepares)
+
+
+def _rate_is_ours(camera: CameraConfig) -> bool:
+    """Return whether `fps` only chooses among the pictures that come.
+
+    At that rate a snapshot is fetched, which a whole address that is looked up may be; and a
+    recording that is played otherwise is another one.
+    """
+    fetched = camera.source.startswith(("snapshot:", "${"))
+    return camera.reopens and not camera.loop and not fetched
 
 
 def fit_height(source_w: int, source_h: int, height: int) -> tuple[int, int]:

@@ -12,7 +12,15 @@ from ghostpose.errors import GhostposeError
 from ingest.clock import MAX_LIVE_STEP_S, MAX_STEP_S, MediaClock, recording_start
 from ingest.policy import Offer
 from ingest.rate import RateLimit
-from ingest.sources.protocol import Item, NoPicture, NothingYet, Picture, Repeated, Undecodable
+from ingest.sources.protocol import (
+    Item,
+    NoPicture,
+    NothingYet,
+    Picture,
+    Repeated,
+    SparingSource,
+    Undecodable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +88,13 @@ class Reader:
         )
         self._log = logging.getLogger("ingest.Reader")
         self.error: Exception | None = None
+
+    def keep_rate(self, fps: float | None) -> None:
+        """Pass at most so many pictures a second on from now on; callable from any thread."""
+        if isinstance(self._source, SparingSource):
+            self._source.spare(fps)
+        if fps != self._rate.fps:
+            self._rate = RateLimit(fps, self._source.info.nominal_interval_s)
 
     def start(self) -> None:
         """Start reading."""

@@ -74,8 +74,9 @@ class Session:
         self._planned_by = camera
 
     def adopt(self, camera: CameraConfig) -> None:
-        """Prepare pictures by these settings from the next one on; callable from any thread."""
+        """Play by these settings from the next picture on; callable from any thread."""
         self._camera = camera
+        self._reader.keep_rate(camera.fps)
 
     def play(self) -> None:
         """Publish until the source ends or `stop` is set; then publish the session's end.

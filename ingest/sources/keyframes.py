@@ -25,7 +25,10 @@ PLENTY: Final = 5.0
 
 @dataclass(slots=True)
 class KeyframeGate:
-    """Says of each packet, in order, whether to decode it. Changes its mind at keyframes only."""
+    """Says of each packet, in order, whether to decode it. Changes its mind at keyframes only.
+
+    `fps` may be set anew at any time, from any thread.
+    """
 
     mode: Decode
     fps: float | None
@@ -38,18 +41,22 @@ class KeyframeGate:
 
     def wants(self, *, is_keyframe: bool, time_s: float | None) -> bool:
         """Return whether to decode a packet of `time_s`, the stream's own time."""
-        if is_keyframe and self.mode == "auto" and self.fps is not None and time_s is not None:
-            self._learn(time_s, self.fps)
+        if is_keyframe and self.mode == "auto" and time_s is not None:
+            self._learn(time_s)
+            self.keyframes_only = self._are_enough(self.fps)
         return is_keyframe or not self.keyframes_only
 
-    def _learn(self, time_s: float, fps: float) -> None:
+    def _learn(self, time_s: float) -> None:
         if self._last_s == time_s:
             return  # one picture in several packets
         if self._last_s is not None:
             self._distances_s.append(time_s - self._last_s)
         self._last_s = time_s
-        known = len(self._distances_s) == KNOWN_AFTER and min(self._distances_s) > 0
-        self.keyframes_only = known and all(suffices(d, fps) for d in self._distances_s)
+
+    def _are_enough(self, fps: float | None) -> bool:
+        if fps is None or len(self._distances_s) < KNOWN_AFTER or min(self._distances_s) <= 0:
+            return False
+        return all(suffices(distance_s, fps) for distance_s in self._distances_s)
 
 
 def suffices(distance_s: float, fps: float) -> bool:

@@ -13,7 +13,7 @@ a number and a place in a session.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,3 +131,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Free the decoder and the file; harmless when repeated."""
+
+
+@runtime_checkable
+class SparingSource(Protocol):
+    """A source that decodes no more than a rate needs."""
+
+    def spare(self, fps: float | None) -> None:
+        """Decode what `fps` pictures a second need from now on; callable from any thread."""

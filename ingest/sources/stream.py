@@ -173,6 +173,10 @@ class NetworkStream:
         if self.info.live and self.ended_early is None:
             self.ended_early = f"camera {self._camera.name}: {self._address}: the stream ended"
 
+    def spare(self, fps: float | None) -> None:
+        """See `SparingSource`."""
+        self._gate.fps = fps
+
     def _read(self) -> Iterator[Item]:
         try:
             for packet in self._container.demux():
