@@ -57,7 +57,8 @@ def _why_not_opened(error: Exception) -> str:
         return "what answers there sends no video stream"
     if isinstance(error, EOFError):
         return "the connection was closed before a stream came"
-    return f"it can't be opened: {_words(error)}"
+    words = _words(error)
+    return words if words in _NOT_REACHED.values() else f"it can't be opened: {words}"
 
 
 def _is_io_error(error: Exception) -> bool:
