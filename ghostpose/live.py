@@ -21,5 +21,10 @@ def is_live(source: str) -> bool:
 
 
 def is_video_device(path: Path) -> bool:
-    """Return whether `path` is a camera that Linux has, or a link to one."""
+    """Return whether `path` is a camera that Linux has, a link to one, or the name of one.
+
+    What is named as a camera is one while it isn't plugged in, too.
+    """
+    if str(path).startswith(("/dev/video", "/dev/v4l/")):
+        return True
     return path.is_char_device() and path.resolve().name.startswith("video")

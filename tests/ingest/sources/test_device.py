@@ -90,8 +90,9 @@ def test_a_device_that_does_not_open_is_left_again() -> None:
 
 
 def test_a_device_that_is_not_there_is_one_sentence(camera: Callable[..., CameraConfig]) -> None:
-    with pytest.raises(SourceError, match="there is no device /dev/video97: is it plugged in"):
-        open_source(camera("device:/dev/video97"))
+    for source in ("device:/dev/video97", "/dev/video97", "/dev/v4l/by-id/usb-97"):
+        with pytest.raises(SourceError, match=r"there is no device /dev/\S+97: is it plugged in"):
+            open_source(camera(source))
 
 
 @pytest.mark.parametrize("options", ["width=0", "format=MJPEG", "colour=red"])
@@ -108,7 +109,10 @@ def test_an_option_that_makes_no_sense_is_one_sentence(
         ("rtsp://host/live", True),
         ("https://host/live.m3u8", True),
         ("snapshot:http://host/now.jpg", True),
-        ("device:/dev/video0", True),
+        ("device:/dev/video97", True),
+        ("/dev/video97", True),
+        ("/dev/v4l/by-id/usb-97", True),
+        ("/dev/null", False),
         ("${env:CAMERA_URL}", True),
         ("clip.mp4", False),
         ("folder:pictures", False),
