@@ -121,7 +121,12 @@ class RealServer:
         self.process.wait()
 
     def __enter__(self) -> Self:
-        return self.start()
+        self.start()
+        try:
+            return self.wait()
+        except BaseException:
+            self.kill()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -136,7 +141,7 @@ def cluster(folder: Path, nodes: int = 3) -> Iterator[list[RealServer]]:
             stack.enter_context(RealServer(valkey(), folder / str(port), options, port))
             for port in free_ports(nodes)
         ]
-        clients = [stack.enter_context(server.wait().client()) for server in servers]
+        clients = [stack.enter_context(server.client()) for server in servers]
         for index, client in enumerate(clients):
             first, last = index * SLOTS // nodes, (index + 1) * SLOTS // nodes - 1
             client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
@@ -162,14 +167,13 @@ class Watched:
         follow = f"replicaof 127.0.0.1 {self.master.port}\n"
         self.replica = stack.enter_context(
             RealServer(valkey(), folder / "replica", {}).with_file(follow)
-        ).wait()
+        )
         with self.replica.client() as client:
             until(
                 lambda: client.info("replication")["master_link_status"] == "up",
                 "the replica follows",
             )
         self.sentinel = stack.enter_context(_sentinel(folder, self.master.port, down_after_ms))
-        self.sentinel.wait()
         with self.sentinel.client() as client:
             until(
                 lambda: client.execute_command("SENTINEL", "REPLICAS", MASTER),

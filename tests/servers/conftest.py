@@ -50,7 +50,7 @@ def _start(kind: str, folder: Path, stack: ExitStack) -> str:
         server = RealServer(valkey(), folder, ALWAYS)
     else:
         server = RealServer(debians_redis(), folder, EVERYSEC if "AOF" in kind else {})
-    return stack.enter_context(server).wait().url
+    return stack.enter_context(server).url
 
 
 def _encrypted(folder: Path, stack: ExitStack) -> str:
@@ -67,4 +67,4 @@ def _encrypted(folder: Path, stack: ExitStack) -> str:
     tls = {"tls-cert-file": certificate, "tls-key-file": key, "tls-ca-cert-file": certificate}
     server = RealServer(debians_redis(), folder, tls | {"tls-auth-clients": "no"})
     server.only_tls(certificate)
-    return stack.enter_context(server).wait().url
+    return stack.enter_context(server).url
