@@ -76,6 +76,8 @@ class RealServer:
         self._options = base | {"logfile": folder / "log"} | dict(options)
         self._file: tuple[str, ...] = ()
         self._trusted: Path | None = None
+        self.login = ""
+        """`user:password@`, if it wants one."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def with_file(self, text: str, *flags: str) -> Self:
@@ -92,7 +94,7 @@ class RealServer:
 
     @property
     def url(self) -> str:
-        plain = f"redis://127.0.0.1:{self.port}"
+        plain = f"redis://{self.login}127.0.0.1:{self.port}"
         if self._trusted is None:
             return plain
         return f"{plain.replace('redis', 'rediss')}?ssl_ca_certs={self._trusted}"

@@ -20,7 +20,7 @@ from workers.loop import run_inference
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ghostpose.bus import Bus
@@ -46,7 +46,15 @@ class Whole:
     `seen` is what an outside consumer gets, who reads from the begin and goes on after outages.
     """
 
-    def __init__(self, url_of: Callable[[str], str], folder: Path, **camera: Any) -> None:
+    def __init__(
+        self,
+        url_of: Callable[[str], str],
+        folder: Path,
+        *,
+        roles: Sequence[str] = ("postprocess", "infer", "store", "consumer", "ingest"),
+        **camera: Any,
+    ) -> None:
+        self._roles = roles
         self._url_of, self.database = url_of, folder / "poses.sqlite"
         settings = {"source": "pattern:frames=60&fps=50&width=64&height=48", "policy": "every"}
         self.camera = CameraConfig.model_validate(
@@ -59,7 +67,7 @@ class Whole:
         self._threads: dict[str, threading.Thread] = {}
 
     def __enter__(self) -> Self:
-        for role in ("postprocess", "infer", "store", "consumer", "ingest"):
+        for role in self._roles:
             self.start(role)
         return self
 
@@ -70,7 +78,8 @@ class Whole:
 
     def __exit__(self, *_: object) -> None:
         self._ingesting.set()
-        self._join("ingest")
+        if "ingest" in self._roles:
+            self._join("ingest")
         self._stop.set()
         for role in self._threads:
             self._join(role)
