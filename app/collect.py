@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from app.summary import CameraTally
+from app.whole_file import WholeFile
 from ghostpose.client import EventRecord, PoseRecord
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Collector:
     """
 
     tallies: dict[str, CameraTally]
-    poses_file: IO[bytes] | None = None
+    poses_file: WholeFile | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -36,8 +37,9 @@ class Collector:
         """Make a collector for cameras with their policies; None = write nothing."""
         collector = cls({name: CameraTally(policy) for name, policy in policies.items()})
         if output is not None:
-            file = (output / POSES_FILE).open("wb")
-            collector.poses_file = collector._stack.enter_context(file)
+            path = output / POSES_FILE
+            file = collector._stack.enter_context(path.open("wb", buffering=0))
+            collector.poses_file = WholeFile(file, path)
         return collector
 
     def __enter__(self) -> Self:
@@ -47,7 +49,11 @@ class Collector:
         self._stack.close()
 
     def read(self, reader: PoseReader, block_s: float) -> int:
-        """Take in what is new; return how many entries that was."""
+        """Take in what is new; return how many entries that was.
+
+        Raises:
+            DiskError: `poses.jsonl` can't be written any further.
+        """
         records = reader.read(block_s=block_s)
         self.add(records)
         return len(records)
@@ -59,15 +65,13 @@ class Collector:
                 self._add_pose(record)
             else:
                 self.tallies[record.camera].add_event(record.message)
-        if self.poses_file is not None:
-            self.poses_file.flush()  # so that the file can be followed while it grows
 
     def _add_pose(self, record: PoseRecord) -> None:
         tally = self.tallies[record.camera]
         if not tally.knows(record.message.session):
             return  # an earlier run on this server left it in flight
         if self.poses_file is not None:
-            self.poses_file.write(record.json + b"\n")
+            self.poses_file.append(record.json + b"\n")
         tally.add_pose(
             record.message,
             published_ms=record.published_ms,

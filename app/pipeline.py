@@ -20,7 +20,7 @@ from app.summary import Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.budget import OF_MAXMEMORY, budget_for, frame_bytes
 from ghostpose.client import PoseReader
-from ghostpose.errors import BusUnavailableError
+from ghostpose.errors import BusUnavailableError, DiskError
 from ghostpose.stopping import stop_signals_handled
 from ingest.loop import RECORDING_OUTAGE_S
 from ingest.sources import probe
@@ -94,7 +94,7 @@ class Pipeline:
             try:
                 self._start(children, self._write_config(stack, config))
                 self._collect(children, bus, reader, collector)
-            except ProcessDiedError as problem:
+            except (ProcessDiedError, DiskError) as problem:
                 if problem.exit_code == USER_MISTAKE:
                     raise
                 self._trouble(problem)

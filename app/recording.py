@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from app.whole_file import WholeFile
 from ghostpose.bus import Bus
 from ghostpose.client import PoseReader, PoseRecord
 from ghostpose.codec.entries import from_read
@@ -56,7 +57,7 @@ class Recorder:
 
     bus: Bus
     cameras: Sequence[str]
-    file: IO[bytes]
+    file: WholeFile
     max_bytes: int
     result: Recorded = field(default_factory=Recorded)
 
@@ -124,7 +125,7 @@ class Recorder:
                 self.result._waiting.discard(key)
 
     def _write(self, data: bytes) -> None:
-        self.file.write(data)
+        self.file.append(data)
         self.result.bytes += len(data)
 
     def _is_full(self) -> bool:
@@ -144,6 +145,7 @@ def record(
 
     Raises:
         ConfigError: a camera is not there, or the file is already or can't be made.
+        DiskError: the disk is full; what was recorded until then can be replayed.
     """
     with Bus.connect(url) as bus:
         unknown = sorted(set(cameras) - set(bus.cameras()))
@@ -153,5 +155,5 @@ def record(
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise ConfigError(f"{path}: can't be made: {error.strerror}") from error
-        with os.fdopen(descriptor, "wb") as file:
-            return Recorder(bus, cameras, file, max_bytes).run(stop, seconds)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            return Recorder(bus, cameras, WholeFile(file, path), max_bytes).run(stop, seconds)

@@ -72,6 +72,10 @@ class StoreError(UserError):
     """The database can't be used: its address, its driver, or a schema of another version."""
 
 
+class DiskError(GhostposeError):
+    """A file can't be written any further: its disk is full, or fails."""
+
+
 class DataError(UserError):
     """Training or evaluation data can't be used."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from ghostpose.client.missed import Missed
 from ghostpose.client.records import Cursor
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class PoseReader:
         self._cursor = dict(cursor or {})
         self._entries: dict[str, CameraEntry] = {}
         self._undecodable = 0
+        self._missed = 0
+        self._counting: dict[str, Missed] = {}
         self._discover(start)
 
     @property
@@ -77,6 +80,14 @@ class PoseReader:
     def undecodable(self) -> int:
         """Entries that were passed over because they could not be decoded."""
         return self._undecodable
+
+    @property
+    def missed(self) -> int:
+        """Frames whose outcome never came: trimmed away before it was read, or undecodable.
+
+        Counted in sessions whose begin this reader read, else from where it came in.
+        """
+        return self._missed
 
     def read(self, block_s: float = 1.0, count: int = 100) -> list[Record]:
         """Return what is new, up to `count` of each stream; wait up to `block_s` for the first.
@@ -134,5 +145,7 @@ class PoseReader:
         batch = batch.in_step(count)
         records, undecodable = decode_batch(batch)
         self._undecodable += undecodable
+        counting = self._counting.setdefault(batch.camera, Missed())
+        self._missed += sum(map(counting.after, records))
         self._cursor[batch.camera] = batch.moved(self._cursor[batch.camera])
         return records

@@ -13,6 +13,7 @@ import samples
 from app.cli.main import main
 from app.recording import Recorder
 from app.replaying import Difference
+from app.whole_file import WholeFile
 from ghostpose.bus import Bus
 from ghostpose.codec.recording import read_recording
 from ghostpose.config import CameraConfig
@@ -47,9 +48,9 @@ def recorded(server: EmbeddedServer, tmp_path: Path) -> Path:
     """A recording of a whole session, made while it was worked on by the network."""
     path, stop = tmp_path / "hall.gprec", threading.Event()
     options = WorkerOptions(engine="openvino", deterministic=True)
-    with Bus.connect(server.url, partitions=2) as bus, path.open("wb") as file:
+    with Bus.connect(server.url, partitions=2) as bus, path.open("wb", buffering=0) as file:
         bus.register_camera("hall", policy="every", credit=4)
-        recorder = Recorder(bus, ["hall"], file, 10**9)
+        recorder = Recorder(bus, ["hall"], WholeFile(file, path), 10**9)
         threads = [
             threading.Thread(target=run_inference, args=(server.url, options, stop)),
             threading.Thread(target=run_postprocess, args=(server.url, stop)),
@@ -93,8 +94,8 @@ def test_a_replay_with_the_same_weights_differs_in_nothing_and_with_others_says_
 
 def test_frames_in_work_are_recorded_and_none_is_taken(pipeline: Pipeline, tmp_path: Path) -> None:
     path = tmp_path / "lobby.gprec"
-    with path.open("wb") as file:
-        recorder = Recorder(pipeline.bus, ["lobby"], file, 10**9)
+    with path.open("wb", buffering=0) as file:
+        recorder = Recorder(pipeline.bus, ["lobby"], WholeFile(file, path), 10**9)
         thread = threading.Thread(target=recorder.run, args=(stop := threading.Event(), 60.0))
         thread.start()
         _wait_until(lambda: recorder.result.bytes > 0)

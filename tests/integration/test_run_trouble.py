@@ -205,3 +205,13 @@ def test_a_signal_while_drawing_keeps_the_poses_and_their_summary(tmp_path: Path
     assert done.code == 0, done.err
     assert "ghostpose: drawing was stopped" in done.err
     assert done.summary["poses"] == len(read_lines(tmp_path)) == CLIP_FRAMES
+
+
+def test_a_disk_without_room_for_the_poses_ends_a_run_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "poses.jsonl").symlink_to("/dev/full")
+    arguments = ("--engine", "stub:1", "--fps", "1", "--height", "64", "--json")
+    done = ghostpose("run", CLIP, *arguments, "--output", tmp_path)
+    assert done.code == 1
+    assert "poses.jsonl: can't be written" in done.err
+    assert "No space left on device" in done.err
+    assert "internal error" not in done.err

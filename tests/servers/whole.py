@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ghostpose.client import PoseReader, PoseRecord
@@ -21,15 +22,17 @@ from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from ghostpose.bus import Bus
     from ghostpose.client import Record
     from ingest.report import CameraReport
 
 CAMERA: Final = "hall"
+GUARANTEES: Final = Path(__file__).parents[2] / "docs" / "guarantees.md"
 LIMIT_S: Final = 60.0
-OPTIONS: Final = WorkerOptions(engine="stub:1", min_idle_s=0.5)
+OPTIONS: Final = WorkerOptions(engine="stub:20", batch=1, min_idle_s=0.5)
+"""Slow enough for something to go wrong before a recording is over."""
+
 POSTPROCESS: Final = PostprocessOptions(lease_ttl_s=1.0)
 
 
@@ -140,8 +143,22 @@ class Whole:
 
     def rows(self, table: str) -> int:
         """Return how many rows the store has written to a table."""
+        return next((int(row[0]) for row in self._query(f"SELECT count(*) FROM {table}")), 0)
+
+    def missing(self) -> int | None:
+        """Return what docs/guarantees.md's query says: frames whose outcome was never stored."""
+        query = GUARANTEES.read_text().split("```sql")[1].split("```")[0]
+        return next((int(row[2]) for row in self._query(query)), None)
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
+        """Return nothing as long as the store hasn't made its tables."""
+        if not self.database.exists():
+            return []
         with closing(sqlite3.connect(self.database)) as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+            try:
+                return connection.execute(query).fetchall()
+            except sqlite3.OperationalError:
+                return []
 
     def assert_ledger_balances(self, bus: Bus, report: CameraReport) -> None:
         """One outcome a frame, in order, for a consumer and in the database; all drops counted."""
