@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -65,6 +66,14 @@ def with_settings(camera: CameraConfig, given: Mapping[str, object]) -> CameraCo
     return make_camera({name: value for name, value in values.items() if value is not None})
 
 
+def shown_setting(camera: CameraConfig, name: str) -> str:
+    """Return a setting as `SETTING=VALUE`, which `parse_settings` takes."""
+    value = camera.model_dump(mode="json", include={name})[name]
+    if value is None:
+        return f"{name}=none"
+    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+
+
 def make_camera(values: Mapping[str, object]) -> CameraConfig:
     """Return a camera of these settings.
 
@@ -75,6 +84,6 @@ def make_camera(values: Mapping[str, object]) -> CameraConfig:
         return CameraConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
         reason = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"camera {values['name']}: {where}{reason}") from None

@@ -60,6 +60,9 @@ def test_a_camera_of_the_registry_is_named_by_its_name(
     [
         (["gopher://admin:s3cret@10.0.0.5/"], "gopher: is no kind of source"),
         (["file:/nowhere.mp4"], "there is no file /nowhere.mp4"),
+        (["/dev/video97"], "there is no device /dev/video97: is it plugged in?"),
+        (["rtsp://h/a b"], "camera a_b: source: an address holds no spaces"),
+        (["clip.mp4", "--redis", "unix:///nowhere"], "; nor is there a file clip.mp4"),
         (["pattern:frames=3", "--picture", "seen.xyz"], "no such kind of picture"),
         (["pattern:frames=3", "--picture", "/nowhere/a.png"], "can't be written: No such file"),
     ],

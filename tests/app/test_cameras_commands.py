@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from app.camera_settings import parse_settings, shown_setting, with_settings
 from app.cli.main import main
 from ghostpose.bus import Bus, CameraLeases, Registry
 from ghostpose.bus.camera_states import publish_camera_state
@@ -53,7 +54,7 @@ def test_a_camera_is_added_set_paused_resumed_and_removed(cameras: Cameras, bus:
     assert cameras("add", "door", REFERRING, "fps=5") == "door is added\n"
     assert settings_of(bus, "door") == CameraConfig(name="door", source=REFERRING, fps=5)
     said = cameras("set", "door", "fps=none", "height=480", "region=0,0,640,480")
-    assert said == "door is set: fps=None, height=480, region=(0, 0, 640, 480)\n"
+    assert said == "door is set: fps=none, height=480, region=[0, 0, 640, 480]\n"
     changed = settings_of(bus, "door")
     assert (changed.fps, changed.height, changed.region) == (None, 480, (0, 0, 640, 480))
     cameras("pause", "door")
@@ -62,6 +63,15 @@ def test_a_camera_is_added_set_paused_resumed_and_removed(cameras: Cameras, bus:
     assert listed(cameras)["door"]["status"] == "not played"
     cameras("remove", "door")
     assert listed(cameras) == {}
+
+
+def test_a_setting_is_shown_as_it_may_be_written() -> None:
+    zone = {"name": "till", "polygon": [[0, 0], [9, 0], [9, 9]], "crowd": 3}
+    settings = {"region": (0, 0, 8, 8), "mirror": True, "privacy": "skeleton", "zones": [zone]}
+    door = CameraConfig.model_validate({"name": "door", "source": REFERRING, **settings})
+    shown = [shown_setting(door, name) for name in (*settings, "fps")]
+    assert shown[1:3] == ["mirror=true", "privacy=skeleton"]
+    assert with_settings(CameraConfig(name="door", source=REFERRING), parse_settings(shown)) == door
 
 
 @pytest.mark.parametrize(
@@ -73,6 +83,7 @@ def test_a_camera_is_added_set_paused_resumed_and_removed(cameras: Cameras, bus:
         (["set", "door", "name=hall"], "'name' is no setting of a camera"),
         (["set", "door", "height=5"], "camera door: height: Input should be greater than or equal"),
         (["set", "door", "source="], "camera door: source: Field required"),
+        (["set", "door", "region=1,2"], "camera door: region.2: Field required"),
         (["set", "door", "fps=[1"], "fps: '[1' is no value"),
         (["set", "door", "policy=every", "max_age_ms=9"], "max_age_ms has no meaning"),
         (["set", "hall", "fps=5"], "there is no camera 'hall' in the registry"),

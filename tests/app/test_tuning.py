@@ -78,6 +78,16 @@ def test_people_far_away_need_a_larger_height() -> None:
     assert advise([small, large]) == 576
 
 
+@pytest.mark.parametrize("camera", [str(CLIP), "rtsp://127.0.0.1:9/live"])
+def test_only_a_camera_of_the_registry_can_be_set_which_is_said_before_a_minute_is_spent(
+    camera: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["cameras", "tune", camera, "--set"])
+    assert caught.value.code == 2
+    assert "--set sets a camera of the registry" in capsys.readouterr().err
+
+
 def test_the_height_found_is_set(
     bus: Bus, server: EmbeddedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,7 +69,7 @@ def set_(
     redis: options.RedisUrl = None,
 ) -> None:
     """Change settings of a camera, which take effect within seconds."""
-    from app.camera_settings import parse_settings
+    from app.camera_settings import parse_settings, shown_setting
     from ghostpose.errors import ConfigError
 
     given = parse_settings(settings or [])
@@ -80,7 +80,7 @@ def set_(
         from app.registry import warn_of_plain_password
 
         warn_of_plain_password(camera)
-    shown = ", ".join(f"{key}={getattr(camera, key)}" for key in given if key != "source")
+    shown = ", ".join(shown_setting(camera, key) for key in given if key != "source")
     typer.echo(f"{name} is set{': ' if shown else ''}{shown}")
 
 

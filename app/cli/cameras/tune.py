@@ -39,11 +39,14 @@ def tune(
     More are found if a larger height finds over 5 % more people a frame, and over one in twenty
     frames more. Try it while people are where they are to be found.
     """
-    from app.camera_target import find_camera
+    from app.camera_target import find_camera, is_name
     from app.settings import read_config
     from app.tuning import advise, collect_samples, try_heights
+    from ghostpose.errors import ConfigError
     from workers.engines import create_engine
 
+    if set_it and not is_name(camera):
+        raise ConfigError(f"--set sets a camera of the registry: {camera} is an address or a file")
     given = {"engine": engine, "device": device, "weights": weights, "threads": threads}
     chosen = read_config(None, inference=given).inference
     found = find_camera(camera, redis)
