@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import logging
 import os
 import weakref
@@ -291,26 +290,6 @@ def test_a_stream_without_a_length_should_not_have_ended(
             assert "/live.ts: the stream " in source.ended_early
         finally:
             source.close()
-
-
-def test_mjpeg_has_no_clock_and_gets_that_of_its_arrival(camera: MakeCamera) -> None:
-    import cv2
-
-    def endless(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        request.end_headers()
-        for k in itertools.count():
-            jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), k % 256, np.uint8))[1].tobytes()
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            request.wfile.write(head.encode() + jpeg + b"\r\n")
-
-    with HttpServer({"/video": endless}) as server:
-        given = pictures(read(camera(f"{server.url}/video"), 20))
-    assert [(p.width, p.height) for p in given] == [(64, 48)] * 20
-    times = [p.media_time for p in given if p.media_time is not None]
-    assert times == sorted(times)
-    assert times[-1] < 10, "not 1/25 s each, whatever comes"
 
 
 def test_hls_comes_in_bursts_that_are_to_be_played_by_their_times(
