@@ -46,11 +46,13 @@ class Partition:
     """A partition this worker holds, and the cameras it has seen there.
 
     `is_doubtful`: the server refused a commit, so it isn't where this memory says that it is.
+    `has_moved`: something was committed since the leases were renewed last.
     """
 
     lease: Lease
     lanes: dict[str, Lane] = field(default_factory=dict)
     is_doubtful: bool = False
+    has_moved: bool = True
 
 
 def run_postprocess(
@@ -151,6 +153,7 @@ class PostprocessWorker:
                 return
             try:
                 lane.commit_next(partition.lease)
+                partition.has_moved = True
             except LeaseLostError as error:
                 self._drop(number, error)
             except (BusUnavailableError, BusFullError):
@@ -167,6 +170,7 @@ class PostprocessWorker:
         for number, partition in list(self._held.items()):
             try:
                 partition.lease = self._leases.renew(partition.lease)
+                self._doubt_if_stuck(partition)
             except LeaseLostError as error:
                 self._drop(number, error)
         moves = plan_moves(self._name, self._others(), self._holders(), self._bus.partitions)
@@ -175,6 +179,15 @@ class PostprocessWorker:
         for number in moves.take:
             self._take_over(number)
         self._counts.partitions = len(self._held)
+
+    def _doubt_if_stuck(self, partition: Partition) -> None:
+        """Doubt a partition where nothing moves though something is handed out.
+
+        Its reply may have been lost on a connection that broke, and the step was sent again.
+        """
+        if not partition.has_moved and self._reader.has_pending(partition.lease):
+            partition.is_doubtful = True
+        partition.has_moved = False
 
     def _holders(self) -> dict[int, str]:
         """Return who holds which partition; one of ours that we forgot counts as free."""

@@ -83,6 +83,18 @@ class MapsReader:
                     self._bus.client.xack(stream, POSTPROCESS_GROUP, *gone)
             pending += self._decoded(lease.partition, (e for e in entries if e.fields))
 
+    def has_pending(self, lease: Lease) -> bool:
+        """Return whether anything was handed out and not committed, seen by this reader or not."""
+        stream = self._bus.keys.maps(lease.partition)
+        with translated(self._bus.address):
+            try:
+                summary: Any = self._bus.client.xpending(stream, POSTPROCESS_GROUP)
+            except redis.ResponseError as error:
+                if not is_group_lost(error):
+                    raise
+                return False
+        return bool(summary["pending"])
+
     def take(self, leases: Sequence[Lease], count: int, block_s: float) -> list[MapsDelivery]:
         """Return up to `count` new entries of each leased partition; wait up to `block_s`.
 

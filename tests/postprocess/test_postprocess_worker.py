@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 import pytest
@@ -13,6 +13,7 @@ import samples
 
 from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
 from ghostpose.bus.maps_reader import CONSUMER
+from ghostpose.bus.steps import Step
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusError, ConfigError
 from ghostpose.types import PoseMessage
@@ -258,6 +259,26 @@ def test_a_commit_that_the_server_refuses_once_is_tried_again_though_nothing_new
     assert message.seq == 0
     assert len(calls) == 2
     assert done[0].poses == 1, "refused commits don't count"
+
+
+def test_maps_whose_reply_was_lost_on_its_way_are_read_again(
+    free: Pipeline, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step that hands maps out was done, its connection broke, and it was sent again."""
+    run, lost = Bus.run, []
+
+    def lose_once(bus: Bus, step: Step, *arguments: Any) -> Any:
+        reply = run(bus, step, *arguments)
+        if step is Step.TAKE_MAPS and not lost and any(entries for entries, _ in reply):
+            lost.append(reply)
+            return run(bus, step, *arguments)
+        return reply
+
+    monkeypatch.setattr(Bus, "run", lose_once)
+    with working(server, "post-1"):
+        hand_in(free, publish(free, 3))
+        assert [pose.seq for pose in poses(server, 3)] == [0, 1, 2]
+    assert lost
 
 
 def test_a_server_that_failed_over_to_an_older_copy_is_read_again(

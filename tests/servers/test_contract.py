@@ -98,8 +98,8 @@ def test_a_recording_goes_through_all_roles_into_a_consumer_and_a_database(
     with Whole(lambda _: url, tmp_path) as whole:
         report = whole.join_camera()
         whole.assert_ledger_balances(bus, report)
-    assert report.tally.published == 60
-    assert bus.counters("hall").poses == 60
+    assert report.tally.published == 25
+    assert bus.counters("hall").poses == 25
 
 
 @pytest.mark.parametrize("url", ["TLS"], indirect=True)

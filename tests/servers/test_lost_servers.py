@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ghostpose.client import Record
 
-FRAMES = 100
+FRAMES = 70
 PATTERN = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
@@ -46,8 +46,8 @@ def test_a_server_that_crashes_and_has_its_file_lost_nothing_that_it_acknowledge
         Bus.connect(server.url, partitions=4) as bus,
         Whole(lambda _: server.url, tmp_path, source=PATTERN) as whole,
     ):
-        wait_until(lambda: len(whole.poses_seen()) > 20, "poses come")
-        assert bus.counters(CAMERA).poses < FRAMES - 20, "it is in the middle of its work"
+        wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
+        assert bus.counters(CAMERA).poses < FRAMES - 5, "it is in the middle of its work"
         server.kill()
         before = list(whole.seen)
         server.start().wait()
@@ -71,9 +71,9 @@ def test_a_replica_takes_over_and_everything_goes_on(tmp_path: Path) -> None:
     with ExitStack() as stack:
         watched = Watched(tmp_path, stack)
         whole = stack.enter_context(Whole(lambda _: watched.url, tmp_path, source=PATTERN))
-        wait_until(lambda: len(whole.poses_seen()) > 20, "poses come")
+        wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         with Bus.connect(watched.url) as bus:
-            assert bus.counters(CAMERA).poses < FRAMES - 20, "it is in the middle of its work"
+            assert bus.counters(CAMERA).poses < FRAMES - 5, "it is in the middle of its work"
         watched.master.kill()
         until(watched.has_failed_over, "the replica takes over")
         report = whole.join_camera()
@@ -158,7 +158,7 @@ def test_a_slot_moves_to_another_node_while_everything_runs(tmp_path: Path) -> N
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         move_slot_of(bus, CAMERA, nodes)
-        assert bus.counters(CAMERA).poses < FRAMES - 20, "there was traffic all the while"
+        assert bus.counters(CAMERA).poses < FRAMES - 5, "there was traffic all the while"
         report = whole.join_camera()
         whole.assert_ledger_balances(bus, report)
         assert (report.tally.published, report.sessions) == (FRAMES, 1)

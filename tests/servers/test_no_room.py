@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ghostpose.bus import EmbeddedServer
 
 MAXMEMORY_MB = 32
-FRAMES = 100
+FRAMES = 70
 PATTERN = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
@@ -152,7 +152,7 @@ def test_a_recorder_whose_disk_is_full_says_so_and_its_file_is_whole(
     path = small_disk / "hall.gprec"
     with (
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN, height=184, picture="raw") as whole,
+        Whole(lambda _: server.url, tmp_path, source=PATTERN, height=368, picture="raw") as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 1, "poses come")
         with pytest.raises(DiskError, match=r"hall\.gprec: can't be written .*No space left"):

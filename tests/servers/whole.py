@@ -59,7 +59,7 @@ class Whole:
     ) -> None:
         self._roles = roles
         self._url_of, self.database = url_of, folder / "poses.sqlite"
-        settings = {"source": "pattern:frames=60&fps=50&width=64&height=48", "policy": "every"}
+        settings = {"source": "pattern:frames=25&fps=50&width=64&height=48", "policy": "every"}
         self.camera = CameraConfig.model_validate(
             {"name": CAMERA, "height": 64, **settings, **camera}
         )
