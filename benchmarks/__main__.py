@@ -13,6 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BENCHMARKS = (
+    ("Networks: pictures to maps, beside the baseline", ("network_bench.py",)),
     ("Grouping: maps to people", ("grouping_bench.py",)),
     ("Tracking: people to tracks", ("tracking_bench.py",)),
     ("Pictures on their way to inference", ("picture_codec_bench.py",)),

@@ -77,7 +77,7 @@ def openvino_model(weights: Path, precision: ExportPrecision) -> openvino.Model:
         WeightsError: `weights` are missing, damaged or of another network.
     """
     network, record = _load(weights, precision)
-    model = _convert(ExportedNetwork(network))
+    model = convert(ExportedNetwork(network))
     model.set_rt_info(record.model_dump_json(), RECORD_KEY)
     return model
 
@@ -126,7 +126,8 @@ def _example() -> Tensor:
     return torch.zeros(1, 3, 64, 96)
 
 
-def _convert(exported: ExportedNetwork) -> openvino.Model:
+def convert(exported: ExportedNetwork) -> openvino.Model:
+    """Return a network as OpenVINO's, any number and size of pictures, constants in float32."""
     import openvino
 
     with warnings.catch_warnings(), _no_usage_statistics():
