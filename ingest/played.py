@@ -130,7 +130,10 @@ class PlayedCamera:
         )  # fmt: skip
 
     def _is_done(self, report: CameraReport) -> bool:
-        """Return whether it is over: a recording always, a camera if it ended without trouble."""
-        if self._wanted.policy == "every":
-            return True
-        return report.problem is None and not report.superseded
+        """Return whether it is over: a recording always, a camera if it ended without trouble.
+
+        Unless another plays it now, who is to say when it is: this ingest stood still for long.
+        """
+        if report.superseded:
+            return False
+        return self._wanted.policy == "every" or report.problem is None

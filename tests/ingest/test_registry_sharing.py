@@ -12,6 +12,7 @@ import pytest
 from ingest_fakes import Consumer, wait_until
 from registry_ingest import Ingest, add, change, holders, sessions, wait_for_frames
 
+from ghostpose.bus import Registry
 from ghostpose.bus.camera_leases import read_camera_leases
 
 if TYPE_CHECKING:
@@ -103,6 +104,38 @@ def test_a_paused_ingest_loses_its_camera_and_never_plays_it_beside_the_other(
     came = [frame.id.session for frame in consumer.frames if frame.id.camera == "door"]
     assert came == sorted(came), "nothing of the old session after the new one began"
     assert came[-1] == newest
+
+
+def test_a_recording_that_another_took_over_from_a_paused_ingest_has_not_ended(
+    consumer: Consumer, bus: Bus, start: Callable[[], Ingest]
+) -> None:
+    first = start()
+    add(bus, "clip", policy="every")
+    wait_for_frames(consumer, "clip")
+    second = start()
+    wait_until(
+        lambda: len([b for b in bus.workers() if b.role == "supervisor"]) == 2, "a second ingest"
+    )
+    # Its cameras' processes go on, and learn that they are superseded.
+    first.process.send_signal(signal.SIGSTOP)
+    wait_until(
+        lambda: f"-{second.process.pid}-" in holders(bus).get("clip", ""), "the other takes over"
+    )
+    consumer.wait_for(lambda: len(sessions(consumer, "clip")) == 2, "a new session")
+    wait_until(
+        lambda: sum("-clip-" in beat.worker for beat in bus.workers()) == 1, "the former one's end"
+    )
+    before = beats_of(bus, first)
+    first.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: beats_of(bus, first) > before, "the first one's next look at its leases")
+    wait_for_frames(consumer, "clip")
+    assert Registry(bus).read().ended == {}
+    assert len(sessions(consumer, "clip")) == 2
+
+
+def beats_of(bus: Bus, ingest: Ingest) -> float:
+    """Return when an ingest was last heard of; 0: not for long."""
+    return max((b.at for b in bus.workers() if b.pid == ingest.process.pid), default=0.0)
 
 
 def play_havoc(running: list[Ingest], start: Callable[[], Ingest], rng: random.Random) -> None:
