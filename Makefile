@@ -6,6 +6,8 @@
 # make fuzz    decode a million mutated messages (minutes)
 # make drill-cameras  16 RTSP cameras, one unplugged every 30 s; MINUTES=10 (needs Debian's GStreamer)
 # make drill-outage   one RTSP camera away for 20 s, again and again
+# make chaos   kill, stop and cut everything under load for MINUTES=10, and keep the books (SEED=N)
+# make soak    the same load for MINUTES=10 with nothing going wrong: memory and latency
 # make bench   measure what the documentation claims
 # make lock    choose newer versions of everything, within pyproject.toml's ranges
 # make clean   remove what these made; `make distclean` removes .venv too
@@ -32,7 +34,7 @@ MODEL ?= 3 2 1
 MINUTES ?= 10
 OUTAGES ?= 5
 
-.PHONY: environment demo test lint model fuzz bench drill-cameras drill-outage lock clean distclean
+.PHONY: environment demo test lint model fuzz bench chaos soak drill-cameras drill-outage lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -60,6 +62,12 @@ drill-cameras: .venv/.test-$(TORCH)
 
 drill-outage: .venv/.test-$(TORCH)
 	PYTHONPATH=.:tests $(BIN)/python tests/drills/outage_drill.py --outages $(OUTAGES)
+
+chaos: .venv/.run
+	$(BIN)/ghostpose chaos --minutes $(MINUTES) --timeline chaos.svg $(if $(SEED),--seed $(SEED))
+
+soak: .venv/.run
+	$(BIN)/ghostpose chaos --minutes $(MINUTES) --calm --timeline soak.svg
 
 bench: .venv/.test-$(TORCH)
 	$(BIN)/python -m benchmarks

@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "tail": "app.cli.tail",
     "record": "app.cli.record",
     "replay": "app.cli.replay",
+    "chaos": "app.cli.chaos",
     "demo": "app.cli.demo",
     "pose": "app.cli.pose",
     "complexity": "app.cli.complexity",
