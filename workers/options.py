@@ -41,9 +41,9 @@ class WorkerOptions:
     deterministic: bool = False
     """One frame at a time in f32, so that equal pictures give equal bits."""
 
-    min_idle_s: float = 10.0
-    """A frame that another worker took so long ago and has not finished is taken over; longer than
-    any inference takes."""
+    min_idle_s: float = 6.0
+    """A frame of which its worker has said nothing for so long is taken over; one that lives says
+    so several times within, however long inference takes."""
 
     max_deliveries: int = 3
     """A frame handed out more often has killed its workers: it is buried."""

@@ -98,6 +98,7 @@ class Drill:
         self.outcome = Outcome(self.ledger)
         self._stored_before: dict[str, tuple[int, int]] = {}
         self._still_since_s = 0.0
+        self._told = 0
 
     def run(self) -> Outcome:
         """Start all, drill, stop all, and hold the books against each other."""
@@ -147,6 +148,9 @@ class Drill:
         took_s = self._since() - asked_s
         self.outcome.happened.append(Happened(kinds, victims, began_s, held_s, took_s))
         self._say(f"{began_s:7.1f} s  {kinds} ({victims}) for {held_s:.1f} s: {took_s:.1f} s")
+        while self._told < len(self.ledger.violations):
+            self._say(f"broken: {self.ledger.violations[self._told]}")
+            self._told += 1
 
     def _behind(self, since_ms: float) -> list[str]:
         """Return the cameras without a pose of a frame published since."""
