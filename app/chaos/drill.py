@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.chaos import faults
 from app.chaos.ledger import Ledger
-from app.chaos.site import Scale, Site
+from app.chaos.site import STOP_S, Scale, Site
 from app.chaos.watch import Consumer, MemoryWatch
 from ghostpose.bus import Bus
 from postprocess.store.worker import CLAIM_IDLE_S
@@ -63,12 +63,13 @@ class Happened:
 
 @dataclass(slots=True)
 class Outcome:
-    """All that a drill came to."""
+    """All that a drill came to. `ended`: who ended by itself, and its exit code."""
 
     ledger: Ledger
     seconds: float = 0.0
     happened: list[Happened] = field(default_factory=list)
     dead: int = 0
+    ended: list[str] = field(default_factory=list)
     latency_ms: dict[str, float] = field(default_factory=dict)
     memory_mb: dict[str, tuple[float, float]] = field(default_factory=dict)
     by_second: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Drill:
         self._stored_before: dict[str, tuple[int, int]] = {}
         self._still_since_s = 0.0
         self._told = 0
+        self._settles = False
 
     def run(self) -> Outcome:
         """Start all, drill, stop all, and hold the books against each other."""
@@ -140,6 +142,7 @@ class Drill:
         time.sleep(held_s)
         for one in chosen:
             one.end()
+        self.site.tend()
         since_ms = 1000 * time.time()
         asked_s = self._since() if held_s else began_s
         kinds = " and ".join(one.kind for one in chosen)
@@ -162,6 +165,8 @@ class Drill:
         until_s = time.monotonic() + limit_s
         while not condition():
             self.consumer.check()
+            if not self._settles:
+                self.site.tend()
             if time.monotonic() > until_s:
                 newest = {c: round(ms / 1000) for c, ms in self.consumer.newest_ms.items()}
                 self.ledger.violated(
@@ -172,6 +177,9 @@ class Drill:
 
     def _settle(self) -> None:
         """Stop ingest, wait until nothing is in flight and all is read and stored; stop all."""
+        self._settles = True
+        for name in self.site.unstoppable:
+            self.ledger.violated("exit", f"{name}: did not end within {STOP_S:g} s of SIGTERM")
         self._stop("ingest")
         with Bus.connect(self.site.server.url, timeout_s=30) as bus:
             self._until(lambda: self._is_quiet(bus), "quiet after the last frame", SETTLE_S)
@@ -179,6 +187,7 @@ class Drill:
             self._balance(bus)
         for role in ("infer", "postprocess", "store"):
             self._stop(role)
+        self.outcome.ended = [f"{name}: {code}" for name, code in self.site.ended]
 
     def _stop(self, role: str) -> None:
         for name, code in self.site.stop(role).items():

@@ -61,7 +61,7 @@ def skew_clock(site: Site, random: Random) -> Fault:
         site.kill(name)
         site.start(name, skew_s)
 
-    return Fault("skew a clock", f"{name} by {skew_s:.0f} s", begin)
+    return Fault("skew a clock", name, begin)
 
 
 def restart_process(site: Site, random: Random) -> Fault:
@@ -69,7 +69,7 @@ def restart_process(site: Site, random: Random) -> Fault:
     name = random.choice(sorted(site.processes))
 
     def begin() -> None:
-        site.stop(name)
+        site.stop(name)  # who doesn't end is killed, and told of by the site
         site.start(name)
 
     return Fault("restart a process", name, begin)
@@ -113,12 +113,11 @@ def kill_server(site: Site, random: Random) -> Fault:  # noqa: ARG001 - there is
 
 def stop_server(site: Site, random: Random) -> Fault:
     """The server stands still."""
-    pid = site.server.pid
     return Fault(
         "stop the server",
         "server",
-        lambda: os.kill(pid, signal.SIGSTOP),
-        lambda: os.kill(pid, signal.SIGCONT),
+        lambda: os.kill(site.server.pid, signal.SIGSTOP),
+        lambda: os.kill(site.server.pid, signal.SIGCONT),
         random.uniform(*AWAY_S),
     )
 

@@ -46,6 +46,7 @@ def values(outcome: Outcome, seed: int) -> dict[str, object]:
         "doubled": counts["doubled"],
         "disordered": counts["disordered"],
         "violations": counts.total(),
+        "ended_by_themselves": outcome.ended,
         "kill_recovery_p95_s": round(outcome.kill_p95_s(), 2),
         "latency_ms": outcome.latency_ms,
         "memory_mb": {

@@ -67,6 +67,8 @@ class Site:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.live: dict[str, LiveCamera] = {}
         self.expected: dict[str, Expected] = {}
+        self.unstoppable: list[str] = []
+        self.ended: list[tuple[str, int]] = []
         self._commands = self._name_processes()
         self._stack = ExitStack()
 
@@ -156,11 +158,26 @@ class Site:
         self.processes[name].send_signal(number)
 
     def stop(self, role: str) -> dict[str, int | None]:
-        """Ask the processes of a role to end; return their exit codes, None for who did not."""
+        """Ask the processes of a role to end; return their exit codes, None for who did not.
+
+        Those are killed, and `unstoppable` names them.
+        """
         chosen = {name: one for name, one in self.processes.items() if name.startswith(role)}
         for process in chosen.values():
             process.terminate()
-        return {name: _ended(process) for name, process in chosen.items()}
+        codes = {name: _ended(process) for name, process in chosen.items()}
+        self.unstoppable += [name for name, code in codes.items() if code is None]
+        return codes
+
+    def tend(self) -> None:
+        """Start again who ended by itself, as an orchestrator does, and note it in `ended`.
+
+        A process that finds no server when it starts does so: its link may be cut just then.
+        """
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                self.ended.append((name, process.returncode))
+                self.start(name)
 
     def _kill_all(self) -> None:
         for process in self.processes.values():
@@ -176,4 +193,6 @@ def _ended(process: subprocess.Popen[bytes]) -> int | None:
     try:
         return process.wait(STOP_S)
     except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
         return None
