@@ -6,9 +6,15 @@ import json
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+if TYPE_CHECKING:
+    from app.chaos.drill import Outcome
+
+MOST_LINES: Final = 40
+"""Of what the drill's processes said, shown when something was broken."""
 
 EXAMPLES: Final = (
     "Examples: ghostpose chaos --minutes 2; ghostpose chaos --minutes 60 --calm; ghostpose chaos"
@@ -38,20 +44,31 @@ def chaos(
     anything was lost, doubled, out of order, stuck, late or grew.
     """
     from app.chaos import report, timeline
-    from app.chaos.drill import Drill
-    from ghostpose.sockets import socket_folder
+    from app.stopping import StopAskedError, stop_signals_raised
 
     chosen = secrets.randbelow(10**6) if seed is None else seed
     typer.echo(f"seed {chosen}")
-    with tempfile.TemporaryDirectory(prefix="gp-chaos-", dir=socket_folder()) as folder:
-        drill = Drill(Path(folder), seconds=60 * minutes, seed=chosen, calm=calm, say=typer.echo)
-        outcome = drill.run()
-        log = (Path(folder) / "log.txt").read_text(errors="replace")
+    try:
+        with stop_signals_raised():
+            outcome, said = _drill(60 * minutes, chosen, calm)
+    except StopAskedError as asked:
+        raise SystemExit(asked.exit_code) from None
     typer.echo(report.table(outcome))
     if timeline_to is not None:
         timeline_to.write_text(timeline.svg(outcome))
     if outcome.ledger.violations:
-        typer.echo("\n".join(("what the processes said last:", *log.splitlines()[-40:])))
+        typer.echo("\n".join(("what the processes said last:", *said[-MOST_LINES:])))
         typer.echo("\n".join(("broken:", *(f"  {one}" for one in outcome.ledger.violations))))
     typer.echo(json.dumps(report.values(outcome, chosen)))
     raise typer.Exit(1 if outcome.ledger.violations else 0)
+
+
+def _drill(seconds: float, seed: int, calm: bool) -> tuple[Outcome, list[str]]:
+    """Return what it came to, and the lines that its processes wrote."""
+    from app.chaos.drill import Drill
+    from ghostpose.sockets import socket_folder
+
+    with tempfile.TemporaryDirectory(prefix="ghostpose-chaos-", dir=socket_folder()) as folder:
+        drill = Drill(Path(folder), seconds=seconds, seed=seed, calm=calm, say=typer.echo)
+        outcome = drill.run()
+        return outcome, (Path(folder) / "log.txt").read_text(errors="replace").splitlines()

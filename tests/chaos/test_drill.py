@@ -1,8 +1,13 @@
-"""A short drill of everything, in which two frames are tampered with: just these are found."""
+"""Short drills of everything. In one two frames are tampered with: just these are found."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,3 +63,30 @@ def test_a_short_drill_finds_what_was_tampered_with_and_nothing_else(
     assert set(outcome.ledger.counts) == {"lost", "doubled", "unbalanced"}, told
     assert all(LOSER in one or DOUBLER in one for one in outcome.ledger.violations), told
     assert values["faults"]
+
+
+def test_a_drill_that_is_asked_to_stop_leaves_nothing_behind() -> None:
+    with tempfile.TemporaryDirectory(dir=socket_folder()) as name:
+        folder = Path(name)
+        environment = os.environ | {
+            "TMPDIR": name,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        command = (sys.executable, "-m", "app.cli.main", "chaos", "--seed", "1")
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            wait_until(lambda: bool(list(folder.glob("*/store-1.sock"))), "its links")
+            (own,) = folder.glob("ghostpose-chaos-*")
+            wait_until(lambda: len(said_to_be_in(own)) >= 6, "its processes")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 128 + signal.SIGTERM
+        wait_until(lambda: not said_to_be_in(own), "the end of its processes")
+        assert list(folder.glob("ghostpose-*")) == []
+
+
+def said_to_be_in(folder: Path) -> list[str]:
+    """Return the command lines of processes that name a folder."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(path.read_text(errors="replace"))
+    return [line for line in lines if str(folder) in line]
