@@ -16,8 +16,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def lineage(legs: dict[str, dict[str, str]]) -> list[dict[str, str]]:
-    """Return the legs that led to the last one, oldest first."""
-    chain = [list(legs.values())[-1]]
+    """Return the legs that led to the one shipped, oldest first."""
+    chain = [leg for leg in legs.values() if leg["shipped"] == "yes"]
     while chain[0]["start"] in legs:
         chain.insert(0, legs[chain[0]["start"]])
     return chain
