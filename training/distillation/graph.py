@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -54,9 +54,10 @@ class TorchGraph(nn.Module):
         missing = [name for name in outputs if name not in by_name]
         if missing:
             raise DataError(f"network {path} has no operation {missing[0]!r}")
-        self._outputs = tuple(by_name[name] for name in outputs)
+        wanted = [by_name[name] for name in outputs]
         self._steps: list[Operation] = []
-        for operation in _needed(operations, self._outputs):
+        passed_on: dict[str, str] = {}
+        for operation in _needed(operations, wanted):
             if operation.type in ("Const", "Parameter"):
                 continue
             if operation.type not in _RULES:
@@ -64,11 +65,15 @@ class TorchGraph(nn.Module):
                     f"network {path}: operation {operation.name!r} is of type {operation.type}, "
                     f"and only {', '.join(sorted(_RULES))} are known here"
                 )
-            if all(one in constants for one in operation.inputs):
-                given = [constants[one] for one in operation.inputs]
+            inputs = tuple(passed_on.get(one, one) for one in operation.inputs)
+            if all(one in constants for one in inputs):
+                given = [constants[one] for one in inputs]
                 constants[operation.id] = _RULES[operation.type](operation.attributes, given)
+            elif operation.type == "FakeQuantize":  # rounds between layers: left out
+                passed_on[operation.id] = inputs[0]
             else:
-                self._steps.append(operation)
+                self._steps.append(replace(operation, inputs=inputs))
+        self._outputs = tuple(passed_on.get(one, one) for one in wanted)
         self._input = next(one.id for one in operations if one.type == "Parameter")
         used = {one for step in self._steps for one in step.inputs}
         for number in used & constants.keys():
@@ -82,9 +87,7 @@ class TorchGraph(nn.Module):
                 values[one] if one in values else getattr(self, f"constant_{one}")
                 for one in step.inputs
             ]
-            # Between layers, rounding to 8 bits is skipped: see the module's docstring.
-            rounds = step.type == "FakeQuantize"
-            values[step.id] = given[0] if rounds else _RULES[step.type](step.attributes, given)
+            values[step.id] = _RULES[step.type](step.attributes, given)
         return tuple(values[one] for one in self._outputs)
 
 
