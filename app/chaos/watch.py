@@ -28,24 +28,11 @@ SAMPLE_S: Final = 5.0
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class Consumer:
-    """Reads everything from the begin, in a thread, and enters it into the ledger.
+class _Beside:
+    """Does its work in a thread of its own from `with` on, until the block ends."""
 
-    `newest_ms`: when the newest frame of each camera that has a pose was published, by the server's
-    clock; `by_second`: how many poses each camera had in each second since `began_ms`.
-    """
-
-    def __init__(self, url: str, ledger: Ledger) -> None:
-        self._url, self._ledger = url, ledger
-        self.newest_ms: dict[str, int] = {}
-        self.by_second: Counter[tuple[str, int]] = Counter()
-        self.latency = LatencyHistogram()
-        self.undecodable = 0
-        self._empty_reads = 0
-        self.began_ms = round(1000 * time.time())
-        self.reading = threading.Lock()
+    def __init__(self) -> None:
         self._done = threading.Event()
-        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -55,6 +42,29 @@ class Consumer:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class Consumer(_Beside):
+    """Reads everything from the begin, in a thread, and enters it into the ledger.
+
+    `newest_ms`: when the newest frame of each camera that has a pose was published, by the server's
+    clock; `by_second`: how many poses each camera had in each second since `began_ms`.
+    """
+
+    def __init__(self, url: str, ledger: Ledger) -> None:
+        super().__init__()
+        self._url, self._ledger = url, ledger
+        self.newest_ms: dict[str, int] = {}
+        self.by_second: Counter[tuple[str, int]] = Counter()
+        self.latency = LatencyHistogram()
+        self.undecodable = 0
+        self._empty_reads = 0
+        self.began_ms = round(1000 * time.time())
+        self.reading = threading.Lock()
+        self._failure: BaseException | None = None
 
     def finds_nothing(self) -> bool:
         """Whether a whole read found nothing, of those that begin after this call."""
@@ -100,23 +110,14 @@ class Consumer:
             self.latency.add(record.committed_ms - 1000 * record.message.captured_at)
 
 
-class MemoryWatch:
+class MemoryWatch(_Beside):
     """Samples the memory of each process, in a thread: `samples` by name and pid, (s, MB) each."""
 
     def __init__(self, site: Site) -> None:
+        super().__init__()
         self._site = site
         self._began_s = time.monotonic()
         self.samples: defaultdict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._done.wait(SAMPLE_S):
