@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_servers import NO_RTSP, RtspServer, gstreamer_works, wait_for
-from deployment import Deployment, cpu_s, memory_mb
+from deployment import Deployment, cpu_s
+
+from app.chaos.watch import private_mb
 
 if TYPE_CHECKING:
     from ghostpose.client import PoseRecord
@@ -107,7 +109,7 @@ def play(args: argparse.Namespace, folder: Path) -> tuple[dict[str, object], lis
         others = {name: process.pid for name, process in deployment.processes.items()}
         time.sleep(args.quiet_s)
         cpu_before = {pid: cpu_s(pid) for pid in (*pids.values(), *others.values())}
-        memory_before = sum(map(memory_mb, (*pids.values(), *others.values())))
+        memory_before = sum(map(private_mb, (*pids.values(), *others.values())))
         began, outages = time.time(), []
         while time.time() - began < 60 * args.minutes - args.quiet_s:
             due = time.monotonic() + EVERY_S
@@ -115,7 +117,7 @@ def play(args: argparse.Namespace, folder: Path) -> tuple[dict[str, object], lis
             outages.append(unplug(servers[camera], camera, deployment))
             time.sleep(max(0.0, due - time.monotonic()))
         ended = time.time()
-        memory_after = sum(map(memory_mb, (*pids.values(), *others.values())))
+        memory_after = sum(map(private_mb, (*pids.values(), *others.values())))
         pids_after = deployment.camera_pids()
         rows = [
             row(deployment, name, outages, began, ended, pids, pids_after, cpu_before)
@@ -171,7 +173,7 @@ def row(
         latency_ms_p50=round(percentile(late, 0.5), 1),
         latency_ms_p95=round(percentile(late, 0.95), 1),
         cpu_percent=round(100 * used_s / (ended - began), 1),
-        memory_mb=round(memory_mb(pids[name]), 1),
+        memory_mb=round(private_mb(pids[name]), 1),
         restarted=pids[name] != pids_after.get(name),
     )
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -79,12 +78,3 @@ def cpu_s(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def memory_mb(pid: int) -> float:
-    """Return a process's own memory (resident, not shared); 0 if it is gone."""
-    try:
-        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
-    except OSError:
-        return 0.0
-    return (resident - shared) * PAGE_BYTES / 1e6
