@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, inspect, make_url, select
@@ -18,6 +20,8 @@ from ghostpose.passwords import resolved
 from postprocess.store.schema import SCHEMA_VERSION, metadata, schema_info
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import URL, Connection, Engine
 
 _SQLITE_BUSY_MS: Final = 10_000
@@ -47,9 +51,38 @@ def open_database(address: str) -> Engine:
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_immediate)
+    with _as_store_errors(engine, url), engine.begin() as connection:
+        _prepare(connection, str(url))
+    return engine
+
+
+def open_for_reading(address: str) -> Engine:
+    """Return an engine that only reads what a store has written, and holds no writer up.
+
+    Raises:
+        SecretError: what the address refers to isn't there.
+        StoreError: the address is none, its driver is missing, or there is no store of our version.
+        DatabaseError: a database server doesn't answer (now).
+    """
+    url = _parse(resolved("store", address))
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise StoreError(f"store: there is no database {url.database}; has a store written it?")
+    engine = _engine(url)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _only_read)
+        event.listen(engine, "begin", _begin)
+    with _as_store_errors(engine, url), engine.connect() as connection:
+        if not inspect(connection).has_table(schema_info.name):
+            raise StoreError(f"store: {url} holds no poses; has a store ever written to it?")
+        _check_version(connection, str(url))
+    return engine
+
+
+@contextmanager
+def _as_store_errors(engine: Engine, url: URL) -> Iterator[None]:
+    """Dispose of the engine if opening fails; a file that is no database is a StoreError."""
     try:
-        with engine.begin() as connection:
-            _prepare(connection, str(url))
+        yield
     except DatabaseError as error:
         engine.dispose()
         if url.get_backend_name() != "sqlite":
@@ -60,7 +93,6 @@ def open_database(address: str) -> Engine:
     except BaseException:
         engine.dispose()
         raise
-    return engine
 
 
 def _parse(address: str) -> URL:
@@ -104,6 +136,12 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _only_read(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # as above
+    connection.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+    connection.execute("PRAGMA query_only = ON")
+
+
 def _use_wal(cursor: Any) -> None:
     """Switch to WAL; where two processes do so at once SQLite refuses one, whatever the timeout."""
     until = time.monotonic() + _SQLITE_BUSY_MS / 1000
@@ -121,6 +159,10 @@ def _use_wal(cursor: Any) -> None:
 def _begin_immediate(connection: Connection) -> None:
     """Wait for other writers at the begin: a transaction that reads first could not later."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _prepare(connection: Connection, name: str) -> None:

@@ -9,32 +9,13 @@ from dataclasses import replace
 import pytest
 import samples
 from sqlalchemy import create_engine, select
+from written import end_of_session, event, pose, write
 
 from ghostpose.errors import InvalidValueError, StoreError
-from ghostpose.types import EventMessage, FrameId, PoseMessage
-from postprocess.store import Batch, open_database, write_batch
+from postprocess.store import open_database
 from postprocess.store import schema as tables
 from postprocess.store.keypoints import unpack_keypoints
 from postprocess.store.writer import track_number
-
-
-def pose(seq: int, people: int = 2, camera: str = "yard", session: int = 5) -> PoseMessage:
-    return samples.pose(FrameId(camera, session, seq, seq + 1), people)
-
-
-def event(kind, seq: int = 0, camera: str = "yard", **details: object) -> EventMessage:
-    return EventMessage(kind, camera, 5, seq, details)
-
-
-def end_of_session() -> EventMessage:
-    return event("session_end", 4, frames_read=7, skipped={"rate": 3}, clock_repairs=2, published=4)
-
-
-def write(engine, *messages) -> None:
-    poses = [m for m in messages if isinstance(m, PoseMessage)]
-    events = [m for m in messages if isinstance(m, EventMessage)]
-    with engine.begin() as connection:
-        write_batch(connection, Batch(poses, events))
 
 
 def content(engine) -> dict[str, list[tuple[object, ...]]]:

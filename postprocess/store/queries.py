@@ -1,0 +1,216 @@
+"""Questions to the store: pure reading, on an engine of `open_for_reading`.
+
+A camera that the store does not know has no answer: it gives nothing. Times are Unix seconds, from
+`since` until before `until`. Whole exports are read by `postprocess.store.frames`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, cast, func, select
+
+from ghostpose.errors import InvalidValueError
+from ghostpose.types import EventMessage, Person
+from postprocess.store import schema
+from postprocess.store.keypoints import unpack_keypoints
+from postprocess.store.results import (
+    PeopleCount,
+    StoredCamera,
+    StoredSession,
+    StoredTrack,
+    TrackPose,
+)
+from postprocess.store.writer import track_number
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Engine, Row, ScalarSelect, Table
+
+
+def cameras(engine: Engine) -> tuple[StoredCamera, ...]:
+    """Return all cameras there are, by name."""
+    table, frames_of = schema.cameras.c, schema.poses.c
+    of_camera = frames_of.camera_id == table.id
+    sessions_of = select(func.count()).where(schema.sessions.c.camera_id == table.id)
+    found = select(
+        table.name,
+        sessions_of.scalar_subquery().label("sessions"),
+        select(func.min(frames_of.captured_at)).where(of_camera).scalar_subquery().label("first"),
+        select(func.max(frames_of.captured_at)).where(of_camera).scalar_subquery().label("last"),
+    ).order_by(table.name)
+    with engine.connect() as connection:
+        return tuple(StoredCamera(*row) for row in connection.execute(found))
+
+
+def sessions(engine: Engine, camera: str) -> tuple[StoredSession, ...]:
+    """Return the sessions of a camera, oldest first."""
+    table = schema.sessions.c
+    found = (
+        select(
+            table.session,
+            _captured_at(last=False).label("first_at"),
+            _captured_at(last=True).label("last_at"),
+            table.frames_read,
+            table.frames_published,
+            table.clock_repairs,
+            table.skipped,
+        )
+        .where(of_camera(schema.sessions, camera))
+        .order_by(table.session)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(found).all()
+    return tuple(
+        StoredSession(
+            camera=camera,
+            session=row.session,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            frames_read=row.frames_read,
+            frames_published=row.frames_published,
+            clock_repairs=row.clock_repairs,
+            skipped=json.loads(row.skipped or "{}"),
+        )
+        for row in rows
+    )
+
+
+def _captured_at(*, last: bool) -> ScalarSelect[float]:
+    """When a session's first or last frame was captured."""
+    frame, session = schema.poses.c, schema.sessions.c
+    order = frame.seq.desc() if last else frame.seq
+    return (
+        select(frame.captured_at)
+        .where(frame.camera_id == session.camera_id, frame.session == session.session)
+        .order_by(order)
+        .limit(1)
+        .correlate(schema.sessions)
+        .scalar_subquery()
+    )
+
+
+def tracks(engine: Engine, camera: str, since: float, until: float) -> tuple[StoredTrack, ...]:
+    """Return the tracks that a camera saw at any moment of that time, in order of appearance."""
+    table = schema.tracks.c
+    found = (
+        select(
+            table.number,
+            table.session,
+            table.first_seq,
+            table.last_seq,
+            table.first_at,
+            table.last_at,
+        )
+        .where(of_camera(schema.tracks, camera), table.first_at < until, table.last_at >= since)
+        .order_by(table.first_at, table.session, table.number)
+    )
+    with engine.connect() as connection:
+        return tuple(StoredTrack(camera, *row) for row in connection.execute(found))
+
+
+def people_counts(
+    engine: Engine, camera: str, since: float, until: float, stretch_s: float
+) -> tuple[PeopleCount, ...]:
+    """Return how many people a camera saw, for each stretch of `stretch_s` seconds from `since` on.
+
+    A stretch without a frame is left out: nobody knows.
+
+    Raises:
+        InvalidValueError: `stretch_s` is not above 0.
+    """
+    if not stretch_s > 0:
+        raise InvalidValueError(f"{camera}: a stretch of {stretch_s} s is not above 0")
+    table = schema.poses.c
+    stretch = _floor(engine, (table.captured_at - since) / stretch_s).label("stretch")
+    found = (
+        select(stretch, func.count(), func.sum(table.people), func.max(table.people))
+        .where(
+            of_camera(schema.poses, camera), table.captured_at >= since, table.captured_at < until
+        )
+        .group_by("stretch")  # by name: repeated parameters would be another expression
+        .order_by("stretch")
+    )
+    with engine.connect() as connection:
+        return tuple(
+            PeopleCount(since + int(n) * stretch_s, frames, int(people) / frames, most)
+            for n, frames, people, most in connection.execute(found)
+        )
+
+
+def track_poses(
+    engine: Engine, camera: str, track: str, session: int | None = None
+) -> tuple[TrackPose, ...]:
+    """Return where a track (`<camera>-<n>`) was, frame by frame.
+
+    The same number may stand for somebody else in another session, if the server lost its data in
+    between: `session` chooses.
+
+    Raises:
+        InvalidValueError: the track is none of this camera's.
+    """
+    person, frame = schema.people.c, schema.poses.c
+    found = (
+        select(schema.people, frame.captured_at, frame.media_time_s)
+        .join(schema.poses, _same_frame())
+        .where(of_camera(schema.people, camera), person.number == track_number(camera, track))
+        .order_by(person.session, person.seq)
+    )
+    if session is not None:
+        found = found.where(person.session == session)
+    with engine.connect() as connection:
+        return tuple(
+            TrackPose(
+                row.session, row.seq, row.captured_at, row.media_time_s, person_of(camera, row)
+            )
+            for row in connection.execute(found)
+        )
+
+
+def events(engine: Engine, camera: str, since: float, until: float) -> tuple[EventMessage, ...]:
+    """Return what happened to people at a camera in that time, in order."""
+    table = schema.events.c
+    found = (
+        select(table.kind, table.session, table.seq, table.details)
+        .where(of_camera(schema.events, camera), table.at >= since, table.at < until)
+        .order_by(table.at, table.session, table.seq, table.kind, table.number, table.name)
+    )
+    with engine.connect() as connection:
+        return tuple(
+            EventMessage(row.kind, camera, row.session, row.seq, json.loads(row.details))
+            for row in connection.execute(found)
+        )
+
+
+def person_of(camera: str, row: Row[Any]) -> Person:
+    """Return the person that a row of `people` holds.
+
+    Raises:
+        DecodeError: the key points in it are damaged.
+    """
+    box = (row.x, row.y, row.w, row.h)
+    keypoints_k3 = unpack_keypoints(bytes(row.keypoints))
+    return Person(row.score, box, keypoints_k3, f"{camera}-{row.number}")
+
+
+def of_camera(table: Table, camera: str) -> ColumnElement[bool]:
+    """Return the condition for the rows of a camera, by its name."""
+    known = schema.cameras
+    wanted = select(known.c.id).where(known.c.name == camera).scalar_subquery()
+    return table.c.camera_id == wanted
+
+
+def _same_frame() -> ColumnElement[bool]:
+    person, frame = schema.people.c, schema.poses.c
+    return (
+        (frame.camera_id == person.camera_id)
+        & (frame.session == person.session)
+        & (frame.seq == person.seq)
+    )
+
+
+def _floor(engine: Engine, value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Round down what is not negative: PostgreSQL's cast would round to the nearest."""
+    if engine.dialect.name == "postgresql":
+        return func.floor(value)
+    return cast(value, Integer)
