@@ -38,7 +38,11 @@ class NetworkOptions:
 
 
 PRESETS: Final[Mapping[str, NetworkOptions]] = MappingProxyType(
-    {"pose": NetworkOptions(), "pose-wide": NetworkOptions(width=1.5)}
+    {
+        "pose": NetworkOptions(),
+        "pose-wide": NetworkOptions(width=1.5),
+        "pose-without-se": NetworkOptions(squeeze_excite=False),
+    }
 )
 
 
