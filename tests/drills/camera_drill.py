@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_servers import NO_RTSP, RtspServer, gstreamer_works, wait_for
-from deployment import Deployment, cpu_s
+from deployment import Deployment, cpu_s, run_drill
 
 from app.chaos.watch import private_mb
 
@@ -227,4 +227,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_drill(main)

@@ -8,13 +8,14 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
+from app.stopping import StopAskedError, stop_signals_raised
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.client import PoseReader, PoseRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[2]
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -78,3 +79,12 @@ def cpu_s(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def run_drill(main: Callable[[], int]) -> NoReturn:
+    """End with what `main` returns; if asked to stop, leave no process and no folder behind."""
+    try:
+        with stop_signals_raised():
+            sys.exit(main())
+    except StopAskedError as asked:
+        sys.exit(asked.exit_code)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from camera_servers import NO_RTSP, RtspServer, gstreamer_works, wait_for
-from deployment import Deployment
+from deployment import Deployment, run_drill
 
 LIMIT_S = 10.0
 
@@ -60,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_drill(main)
