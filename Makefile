@@ -6,6 +6,8 @@
 # make fuzz    decode a million mutated messages (minutes)
 # make drill-cameras  16 RTSP cameras, one unplugged every 30 s; MINUTES=10 (needs Debian's GStreamer)
 # make drill-outage   one RTSP camera away for 20 s, again and again
+# make drill-restore  lose a machine and go on from its backup (needs redis-cli)
+# make docs    the documentation as a site, in site/
 # make chaos   kill, stop and cut everything under load for MINUTES=10, and keep the books (SEED=N)
 # make soak    the same load for MINUTES=10 with nothing going wrong: memory and latency
 # make bench   measure what the documentation claims
@@ -34,7 +36,7 @@ MODEL ?= 3 2 1
 MINUTES ?= 10
 OUTAGES ?= 5
 
-.PHONY: environment demo test lint model fuzz bench chaos soak drill-cameras drill-outage lock clean distclean
+.PHONY: environment demo test lint model fuzz bench chaos soak drill-cameras drill-outage drill-restore docs lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -62,6 +64,12 @@ drill-cameras: .venv/.test-$(TORCH)
 
 drill-outage: .venv/.test-$(TORCH)
 	PYTHONPATH=.:tests $(BIN)/python tests/drills/outage_drill.py --outages $(OUTAGES)
+
+drill-restore: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests $(BIN)/python tests/drills/restore_drill.py
+
+docs: .venv/.test-$(TORCH)
+	$(BIN)/mkdocs build --strict
 
 chaos: .venv/.run
 	$(BIN)/ghostpose chaos --minutes $(MINUTES) --timeline chaos.svg $(if $(SEED),--seed $(SEED))
@@ -98,7 +106,7 @@ lock: .venv/bin/python
 		--excludes locks/excluded.in -c locks/run.txt -o locks/test.txt
 
 clean:
-	rm -rf demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf demo-output site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 distclean: clean

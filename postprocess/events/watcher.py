@@ -1,6 +1,6 @@
 """All rules of a camera over one frame: events with their evidence, and what is remembered.
 
-`RULES_OF` is the one table of rules: a new rule is a module like its neighbours and a row here.
+`rules_of` is the one table of rules: a new rule is a module like its neighbours and a row there.
 """
 
 from __future__ import annotations
