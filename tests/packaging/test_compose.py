@@ -70,6 +70,7 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
     assert row.role in services
     for name, service in services.items():
         assert service["restart"] == "unless-stopped", name
+        assert "memory" in service["deploy"]["resources"]["limits"], name
         assert service.get("scale", 1) == row.scale, name
         assert "container_name" not in service, f"{name}: a fixed name can't be scaled"
         assert "ports" not in service, f"{name}: a fixed port can't be scaled"
