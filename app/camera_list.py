@@ -80,9 +80,14 @@ class ListedCamera:
 def read_cameras(url: str | None) -> list[ListedCamera]:
     """Return all cameras of the registry of the deployment at `url`, by name."""
     with Bus.connect(url or DEFAULT_REDIS_URL) as bus:
-        registered = Registry(bus).read()
-        states, leases = read_camera_states(bus), read_camera_leases(bus)
-        now_ms = bus.server_time_ms()
+        return list_cameras(bus)
+
+
+def list_cameras(bus: Bus) -> list[ListedCamera]:
+    """Return all cameras of a deployment's registry, by name."""
+    registered = Registry(bus).read()
+    states, leases = read_camera_states(bus), read_camera_leases(bus)
+    now_ms = bus.server_time_ms()
     held = {name: lease for name, lease in leases.items() if lease.until_ms > now_ms}
     return [
         _listed(registered, name, states.get(name), held.get(name), now_ms / 1000)

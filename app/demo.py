@@ -25,6 +25,9 @@ CAMERAS: Final[dict[str, dict[str, object]]] = {
 STARTS: Final = {"middle": 1 / 3, "mirrored": 7 / 12, "late": 3 / 4}
 """Where in the clip a camera starts that does not start with it, as a share of its length."""
 
+LIVE_CREDIT: Final = 1
+"""Frames in flight of a live camera: with more, a slow machine would show what was seconds ago."""
+
 
 def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfig:
     """Return a configuration that plays `clip` (none = the one that comes with the source).
@@ -49,3 +52,18 @@ def demo_config(clip: Path | None, inference: InferenceConfig) -> GhostposeConfi
         for camera in cameras
     )
     return GhostposeConfig(cameras=cameras, inference=inference)
+
+
+def live_config(config: GhostposeConfig, height: int) -> GhostposeConfig:
+    """Return the demo's cameras as live ones: in real time, again and again, at `height` rows."""
+    live = {"policy": "latest", "loop": True, "credit": LIVE_CREDIT, "height": height}
+    cameras = tuple(camera.model_copy(update=live) for camera in config.cameras)
+    return config.model_copy(update={"cameras": cameras})
+
+
+def live_height(cores: int) -> int:
+    """Return a network height at which four live cameras look alive on a machine of `cores`.
+
+    It costs time in proportion to its square: few cores see people less well, but more often.
+    """
+    return 368 if cores < 4 else 480 if cores < 8 else HEIGHT_PX

@@ -52,11 +52,12 @@ MIN_SERVER_MB: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to. `cameras` keeps the order of the sources."""
+    """What a run came to. `cameras` keeps the order of the sources; `stopped`: before its end."""
 
     total: Summary
     cameras: Mapping[str, Summary]
     exit_code: int
+    stopped: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +73,16 @@ class Pipeline:
     _server_pid: int | None = None
     _stopping: bool = False
     _went_wrong: bool = False
+
+    @property
+    def by_registry(self) -> bool:
+        """Whether cameras come and go by the dashboard while it runs.
+
+        Only on a server of the run's own, whose registry is new, and with cameras that don't end:
+        a run of recordings is over when they are.
+        """
+        endless = [c.policy == "latest" and (c.loop or c.reopens) for c in self.config.cameras]
+        return self.embedded and self.config.dashboard.listen is not None and all(endless)
 
     def run(self) -> RunResult:
         """Run until every source has ended or a signal asks to stop; leave no process behind.
@@ -151,7 +162,8 @@ class Pipeline:
     def _start(self, children: Children, config_path: Path) -> None:
         arguments = ("--config", str(config_path))
         for row in PROCESSES:
-            children.start(row, self._scale(row), arguments)
+            more = ("--registry",) if row.role == "ingest" and self.by_registry else ()
+            children.start(row, self._scale(row), (*arguments, *more))
 
     def _scale(self, row: ProcessRow) -> int:
         """Return how many processes of a row this run has."""
@@ -159,6 +171,8 @@ class Pipeline:
             return 1 if self.config.store.url else 0
         if row.role == "mirror":
             return 1 if self.config.mirror.url else 0
+        if row.role == "dashboard":
+            return 1 if self.config.dashboard.listen else 0
         if row.role == "inference":
             return self.config.inference.processes
         return self.config.postprocess.processes if row.role == "postprocess" else row.scale
@@ -190,7 +204,8 @@ class Pipeline:
                 told = True
             if was_in_flight == {} and not news:
                 return  # this read came after the last commit, and brought nothing
-            if news or (ingesting and not self._stopping and not collector.finished):
+            is_over = collector.finished and not self.by_registry
+            if news or (ingesting and not self._stopping and not is_over):
                 patience.renew()
             elif patience.is_over(DRAIN_S if self._stopping else STUCK_S):
                 raise ProcessDiedError(_stuck(in_flight), 1)
@@ -222,7 +237,7 @@ class Pipeline:
             (code for role, code in children.exit_codes if role == "ingest" and code), 0
         )
         code = 1 if self._went_wrong else ingest_code or (3 if everything.dead else 0)
-        return RunResult(everything, cameras, code)
+        return RunResult(everything, cameras, code, self._stopping)
 
 
 class _Patience:

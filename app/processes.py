@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Role = Literal["ingest", "inference", "postprocess", "store", "mirror"]
+Role = Literal["ingest", "inference", "postprocess", "store", "mirror", "dashboard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,16 @@ PROCESSES: Final = (
         extra="mqtt",
         needs=("postprocess",),
         purpose="tells an MQTT broker what cameras do and whom they see",
+    ),
+    ProcessRow(
+        role="dashboard",
+        command="dashboard",
+        scale=1,
+        scales=False,
+        restarts_in_run=3,
+        extra="dashboard",
+        needs=("postprocess",),
+        purpose="serves the page that shows cameras and processes, and sets cameras",
     ),
 )
 """In the order `ghostpose run` starts them: what holds the first pose up longest comes first."""

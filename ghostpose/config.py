@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ghostpose.dashboard import DashboardConfig
 from ghostpose.live import is_live
 from ghostpose.redaction import without_password
 from ghostpose.rules import LineConfig, Posture, Rules, ZoneConfig
@@ -323,6 +324,7 @@ class GhostposeConfig(_Frozen):
     postprocess: PostprocessConfig = PostprocessConfig()
     store: StoreConfig = StoreConfig()
     mirror: MirrorConfig = MirrorConfig()
+    dashboard: DashboardConfig = DashboardConfig()
 
     @field_validator("cameras", mode="before")
     @classmethod

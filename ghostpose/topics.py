@@ -36,6 +36,9 @@ REGISTRY_REVISION_KEY: Final = "ghostpose:{registry}:revision"
 REGISTRY_LEASES_KEY: Final = "ghostpose:{registry}:leases"
 """Hash: camera -> JSON of the ingest that plays it: owner, token, until, cost."""
 
+AUDIT_KEY: Final = "ghostpose:audit"
+"""Stream: what was changed by way of a dashboard, and by whom; some 10,000 entries."""
+
 WANTED_SUFFIX: Final = ":wanted"
 """Behind a camera's preview key: the key (string, short life) by which somebody wants previews."""
 

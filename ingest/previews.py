@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ghostpose.config import CameraConfig
     from ghostpose.types import ByteArray, EncodedPicture, FrameInfo, Person, PrivacyMode
 
-INTERVAL_S: Final = 0.5
+INTERVAL_S: Final = 0.2
 """At most one preview in so many seconds is made, however many look."""
 
-WIDTH_PX: Final = 320
+WIDTH_PX: Final = 480
 """Previews are at most so wide: enough to see what a camera looks at."""
 
 QUALITY: Final = 75
-"""JPEG quality: some 10 KB."""
+"""JPEG quality: some 20 KB."""
 
 WAIT_FOR_POSES_S: Final = 5.0
 """A frame whose pose message takes longer has no preview."""

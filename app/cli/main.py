@@ -36,6 +36,8 @@ COMMANDS: Final = {
     "postprocess": "app.cli.postprocess",
     "store": "app.cli.store",
     "mirror": "app.cli.mirror",
+    "dashboard": "app.cli.dashboard",
+    "dashboard-token": "app.cli.dashboard_token",
     "tail": "app.cli.tail",
     "record": "app.cli.record",
     "replay": "app.cli.replay",

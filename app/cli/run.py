@@ -56,6 +56,13 @@ def run(
     picture: options.Picture = None,
     privacy: options.Privacy = None,
     store: options.StoreUrl = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Serve the page that shows it all")
+    ] = False,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve it here [default: 127.0.0.1:8642]"),
+    ] = None,
 ) -> None:
     """Play sources through the whole pipeline: server, ingest, inference, post-processing, store.
 
@@ -65,6 +72,7 @@ def run(
     from app.runner import RunRequest, run_request
     from app.settings import read_config, with_cameras, without_paused
     from ghostpose.config import StoreConfig
+    from ghostpose.dashboard import DEFAULT_LISTEN
 
     settings = read_config(
         config,
@@ -81,7 +89,11 @@ def run(
         },
         postprocess={"processes": postprocess},
         store={"url": store},
+        dashboard={"listen": listen},
     )
+    if dashboard and settings.dashboard.listen is None:
+        served = settings.dashboard.model_copy(update={"listen": DEFAULT_LISTEN})
+        settings = settings.model_copy(update={"dashboard": served})
     if output and settings.store.url is None:
         kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
         settings = settings.model_copy(update={"store": kept})

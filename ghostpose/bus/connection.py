@@ -186,7 +186,7 @@ class Bus:
                 "dict[bytes, bytes]",
                 self.client.hgetall(self.keys.camera(check_camera_name(camera))),
             )
-        return _counters({name.decode(): value for name, value in cam.items()})
+        return counters_from(cam)
 
     def heartbeat(self, beat: Heartbeat) -> None:
         """Say that a process lives; `beat.at` is replaced by the server's clock."""
@@ -244,7 +244,10 @@ def _join_deployment(client: redis.Redis, address: str, partitions: int) -> int:
     return int(count)
 
 
-def _counters(cam: Mapping[str, bytes]) -> CameraCounters:
+def counters_from(row: Mapping[bytes, bytes]) -> CameraCounters:
+    """Return the counters in a camera's hash."""
+    cam = {name.decode(): value for name, value in row.items()}
+
     def count(name: str) -> int:
         return int(cam.get(name, b"0"))
 

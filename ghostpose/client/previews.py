@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import time
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import redis
 
     from ghostpose.codec.preview import Preview
+    from ghostpose.codec.registry import CameraEntry
+
+KNOWN_S: Final = 1.0
+"""How long the cameras there are, and the keys of their previews, are taken to be the same."""
 
 
 class PreviewReader:
     """Reads cameras' previews. Reading one says that it is wanted, for the next seconds.
 
-    So the first `read` of a camera brings nothing yet, and each later one the newest: at most two
+    So the first `read` of a camera brings nothing yet, and each later one the newest: at most five
     a second are made. Each bears `session` and `seq` of its frame, to draw that frame's poses on.
 
     Args:
@@ -28,6 +35,8 @@ class PreviewReader:
         from ghostpose.client.streams import Streams
 
         self._streams = Streams(source, timeout_s)
+        self._known: dict[str, CameraEntry] = {}
+        self._known_until_s = 0.0
 
     def read(self, camera: str) -> Preview | None:
         """Return a camera's newest preview, of the last ten seconds, and ask for the next.
@@ -40,6 +49,22 @@ class PreviewReader:
         """
         entry = self._streams.camera(camera)
         return None if entry is None else self._streams.preview(entry)
+
+    def read_many(self, cameras: Collection[str]) -> dict[str, Preview]:
+        """Return the newest previews of several cameras, those that have one, as `read` does.
+
+        One round trip for all of them, and one more a second for the cameras there are. What is
+        there and is no preview is passed over.
+
+        Raises:
+            BusUnavailableError: the server went away.
+        """
+        if time.monotonic() >= self._known_until_s:
+            self._known = self._streams.cameras()
+            self._known_until_s = time.monotonic() + KNOWN_S
+        return self._streams.previews(
+            {camera: self._known[camera] for camera in cameras if camera in self._known}
+        )
 
     def close(self) -> None:
         """Close the connection, if this reader made it."""

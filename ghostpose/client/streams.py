@@ -26,7 +26,7 @@ from ghostpose.server import (
 from ghostpose.topics import CAMERAS_KEY, META_KEY, WANTED_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import redis
 
@@ -122,6 +122,26 @@ class Streams:
         with translated(self._address):
             _, value = steps.execute()
         return None if value is None else decode_preview(value)
+
+    def previews(self, entries: Mapping[str, CameraEntry]) -> dict[str, Preview]:
+        """Return the previews of several cameras in one round trip, and say that they are wanted.
+
+        What is there and is no preview is logged and passed over.
+        """
+        steps = self._client.pipeline(transaction=False)
+        for entry in entries.values():
+            steps.set(entry.preview_key + WANTED_SUFFIX, "1", px=round(WANTED_S * 1000))
+            steps.get(entry.preview_key)
+        with translated(self._address):
+            values = steps.execute()[1::2]
+        previews = {}
+        for camera, value in zip(entries, values, strict=True):
+            try:
+                if value is not None:
+                    previews[camera] = decode_preview(value)
+            except DecodeError as error:
+                _log.warning("the preview of %s is passed over: %s", camera, error)
+        return previews
 
     def last_ids(self, entry: CameraEntry) -> Cursor:
         """Return where a camera's streams end now."""

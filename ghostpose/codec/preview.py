@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ghostpose.codec.checks import Fields
 
 MAX_JPEG_BYTES: Final = 128 * 2**10
-"""A larger preview is refused; one of 320 pixels width is a tenth of it."""
+"""A larger preview is refused; one of 480 pixels width is a fifth of it."""
 
 MAX_PREVIEW_BYTES: Final = MAX_JPEG_BYTES + 1024
 

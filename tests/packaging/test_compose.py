@@ -73,18 +73,23 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
         assert "memory" in service["deploy"]["resources"]["limits"], name
         assert service.get("scale", 1) == row.scale, name
         assert "container_name" not in service, f"{name}: a fixed name can't be scaled"
-        assert "ports" not in service, f"{name}: a fixed port can't be scaled"
+        assert not (row.scales and "ports" in service), f"{name}: a fixed port can't be scaled"
         assert service["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
 
-def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_mqtt_is_an_option(
+def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
     compose: dict[str, Any],
 ) -> None:
     services = compose["services"]
     profiles = {
         name: service["profiles"] for name, service in services.items() if "profiles" in service
     }
-    assert profiles == {"inference": ["cpu"], "inference-gpu": ["gpu"], "mirror": ["mqtt"]}
+    assert profiles == {
+        "inference": ["cpu"],
+        "inference-gpu": ["gpu"],
+        "mirror": ["mqtt"],
+        "dashboard": ["dashboard"],
+    }
     devices = services["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices[0]["capabilities"] == ["gpu"]
 

@@ -19,7 +19,10 @@ from ghostpose import __version__
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = PROJECT["tool"]["importlinter"]["root_packages"]
-SHIPPED_SUFFIXES = {".py", ".lua", ".safetensors", ".xml", ".bin", ".json", ".typed"}
+SHIPPED_SUFFIXES = {
+    ".py", ".lua", ".safetensors", ".xml", ".bin", ".json", ".typed",
+    ".html", ".css", ".js", ".svg",
+}  # fmt: skip
 
 
 def checked(*command: str, cwd: Path) -> str:
@@ -131,9 +134,9 @@ def test_locks_name_no_hosts_and_pin_everything_with_hashes() -> None:
 def test_locks_hold_every_dependency_but_torch() -> None:
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
+    roles = ("server", "ingest", "infer", "postprocess", "mqtt", "dashboard")
     wanted = {
-        "run": project["dependencies"]
-        + [r for name in ("server", "ingest", "infer", "postprocess") for r in extras[name]],
+        "run": project["dependencies"] + [r for name in roles for r in extras[name]],
         "test": extras["dev"] + extras["train"],
         "build": PROJECT["build-system"]["requires"],
     }

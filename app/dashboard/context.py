@@ -1,0 +1,37 @@
+"""What all requests share: the bus, who is logged in, what is watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.dashboard.sessions import Attempts, Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.dashboard.audit import Audit
+    from app.dashboard.feed import Feed
+    from app.dashboard.overview import Overview
+    from app.dashboard.tokens import Token
+    from ghostpose.bus import Bus
+
+
+@dataclass(slots=True)
+class Context:
+    """One dashboard. Without `tokens` whoever reaches it is its admin."""
+
+    bus: Bus
+    tokens: Mapping[str, Token]
+    feed: Feed
+    overview: Overview
+    audit: Audit
+    store_url: str | None = None
+    sessions: Sessions = field(default_factory=Sessions)
+    attempts: Attempts = field(default_factory=Attempts)
+    sockets: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has to log in."""
+        return not self.tokens
