@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from ghostpose.errors import EngineError, UserError
+from app.cli.options import parse_size
+from ghostpose.errors import EngineError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +44,7 @@ def complexity(
     ] = False,
 ) -> None:
     """Count parameters and computation of the networks, beside what the paper claims."""
-    width_px, height_px = parse_size(size)
+    width_px, height_px = parse_size(size, "--size")
     if importlib.util.find_spec("torch") is None:
         raise EngineError(
             "ghostpose complexity needs torch to build the networks: install it with"
@@ -57,18 +57,6 @@ def complexity(
         typer.echo(json.dumps([dataclasses.asdict(row) for row in counted]))
     else:
         _print_tables(size, {row.name: row for row in counted})
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return width and height of `WxH`.
-
-    Raises:
-        UserError: the text has another form.
-    """
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if match is None:
-        raise UserError(f"--size {text!r} is not WIDTHxHEIGHT, as in 368x368")
-    return int(match[1]), int(match[2])
 
 
 def _print_tables(size: str, counted: dict[str, Complexity]) -> None:

@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "chaos": "app.cli.chaos",
     "demo": "app.cli.demo",
     "pose": "app.cli.pose",
+    "plan": "app.cli.plan",
     "complexity": "app.cli.complexity",
     "train": "app.cli.train",
     "evaluate": "app.cli.evaluate",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from ghostpose.errors import UserError
+
 # The same names as in ghostpose.types and ghostpose.config, which would bring numpy with them.
 PolicyName = Literal["latest", "every"]
 PictureName = Literal["jpeg", "raw"]
 PrivacyName = Literal["none", "blur_faces", "blur_bodies", "skeleton"]
-PrecisionName = Literal["auto", "f32", "bf16", "f16"]
+PrecisionName = Literal["auto", "f32", "bf16", "f16", "int8"]
 
 Sources = Annotated[
     list[str] | None,
@@ -61,3 +64,15 @@ StoreUrl = Annotated[
     typer.Option("--store", metavar="URL", help="Database, such as sqlite:///poses.sqlite"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+
+
+def parse_size(text: str, option: str) -> tuple[int, int]:
+    """Return width and height of `WxH`, given as `option`.
+
+    Raises:
+        UserError: the text has another form.
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise UserError(f"{option} {text!r} is not WIDTHxHEIGHT, as in 368x368")
+    return int(match[1]), int(match[2])
