@@ -56,7 +56,7 @@ class _Frozen(BaseModel):
             yield name, without_password(value) if isinstance(value, str) else value
 
 
-Precision = Literal["auto", "f32", "bf16", "f16"]
+Precision = Literal["auto", "f32", "bf16", "f16", "int8"]
 """What the network computes with; the same names as the engines'."""
 
 Transport = Literal["tcp", "udp"]
@@ -258,7 +258,8 @@ class InferenceConfig(_Frozen):
     """`auto`, `cpu`, `cuda`, `cuda:1` and so on."""
 
     precision: Precision = "auto"
-    """`auto`, `f32`, `f16` or `bf16`."""
+    """`auto`, `f32`, `f16`, `bf16` or `int8`; `auto` is the fastest that the device computes
+    natively."""
 
     weights: Path | None = None
     """Weights or network file; none = the network that comes with ghostpose."""

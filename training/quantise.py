@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import random
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ghostpose.errors import DataError, EngineError
 from ghostpose.network.export import openvino_model, save_openvino
+from training.data.folders import read_folder
 from training.data.pictures import read_picture
 from training.evaluation.predict import network_picture
 
@@ -63,6 +65,14 @@ def export_int8(weights: Path, out: Path, pictures: Sequence[Path], height: int 
     )
     save_openvino(quantised, out, compress=True)
     return len(calibration)
+
+
+def choose_pictures(
+    folder: Path, held_out: frozenset[str] = frozenset(), count: int = 200
+) -> Sequence[Path]:
+    """Return `count` pictures of a folder, the same ones at every call, none of those held out."""
+    paths = [picture.path for picture in read_folder(folder) if picture.path.name not in held_out]
+    return random.Random(0).sample(paths, min(count, len(paths)))
 
 
 def _read(pictures: Sequence[Path], height: int) -> Iterator[ByteArray]:

@@ -32,7 +32,7 @@ def evaluate(
         Path | None, typer.Option(help="Weights or network; ghostpose's own if not given.")
     ] = None,
     engine: Annotated[str, typer.Option(help="auto, openvino or torch.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, f32, f16 or bf16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, f32, f16, bf16 or int8.")] = "auto",
     threads: Annotated[int, typer.Option(help="Processor threads; 0 takes all.")] = 0,
     paf_offset_cells: Annotated[
         float | None, typer.Option(help="PAF offset of a network that says nothing of its own.")

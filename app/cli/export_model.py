@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
 from ghostpose.errors import EngineError, UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 EXAMPLES: Final = (
     "Examples: ghostpose export-model pose.onnx --format onnx;"
@@ -63,9 +59,11 @@ def export_model(
     if calibrate is not None:
         if kind == "onnx":
             raise UserError("int8 is written for OpenVINO only: give a file that ends in .xml")
-        from training.quantise import export_int8
+        from training.data.sources import read_held_out
+        from training.quantise import choose_pictures, export_int8
 
-        paths = _choose(calibrate, without, pictures)
+        names = read_held_out(without) if without else frozenset[str]()
+        paths = choose_pictures(calibrate, names, pictures)
         written["calibrated_on"] = export_int8(source, output, paths, height)
     else:
         _export(kind, source, output, chosen)
@@ -92,13 +90,3 @@ def _export(kind: Format, weights: Path, output: Path, precision: Precision) -> 
     assert precision != "int8"
     export = export_onnx if kind == "onnx" else export_openvino
     export(weights, output, precision=precision)
-
-
-def _choose(folder: Path, without: Path | None, count: int) -> Sequence[Path]:
-    """Return `count` pictures of a folder, the same ones at every call."""
-    from training.data.folders import read_folder
-    from training.data.sources import read_held_out
-
-    names = read_held_out(without) if without else frozenset[str]()
-    paths = [picture.path for picture in read_folder(folder) if picture.path.name not in names]
-    return random.Random(0).sample(paths, min(count, len(paths)))

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SHIPPED_WEIGHTS: Final = Path(__file__).parent / "weights" / "pose.safetensors"
 """The weights that come with ghostpose; the exported network lies beside them as `pose.xml`."""
 
+SHIPPED_INT8: Final = SHIPPED_WEIGHTS.with_name("pose-int8.xml")
+"""The same in int8, for processors that gain from it."""
+
 FORMAT: Final = "ghostpose-pose-1"
 """The safetensors metadata key that marks our files, its value our header as JSON.
 

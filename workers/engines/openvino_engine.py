@@ -1,16 +1,23 @@
-"""The network in OpenVINO: bf16 where the processor computes it natively, else float32."""
+"""The network in OpenVINO: int8, bf16 or float32, whatever the processor computes fastest."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino
 
 from ghostpose.errors import EngineError, WeightsError
+from ghostpose.network.weights import SHIPPED_INT8, SHIPPED_WEIGHTS
 from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS, STRIDE
 from ghostpose.types import Maps
+from workers.engines.openvino_device import (
+    choose_precision,
+    compile_settings,
+    find_device,
+    float_precision,
+)
 from workers.engines.openvino_network import Network, open_network
 from workers.engines.padding import FILL, common_size
 from workers.engines.protocol import MAX_SHAPES
@@ -19,10 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ghostpose.types import ByteArray, FloatArray
-    from workers.engines.protocol import EngineOptions, Precision
-
-_CAPABILITY: Final[dict[Precision, str]] = {"bf16": "BF16", "f16": "FP16"}
-"""OpenVINO's name of a precision among a device's OPTIMIZATION_CAPABILITIES; the best first."""
+    from workers.engines.protocol import EngineOptions
 
 
 class OpenVinoEngine:
@@ -40,14 +44,23 @@ class OpenVinoEngine:
 
     def __init__(self, options: EngineOptions) -> None:
         self._core = openvino.Core()
-        device = _find_device(self._core, options.device)
+        device = find_device(self._core, options.device)
         self.device = device.lower()
-        precision = _choose_precision(self._core, device, options)
-        self.precision: str = precision
-        network = open_network(self._core, options.weights, options.paf_offset_cells)
+        wanted = choose_precision(self._core, device, options)
+        shipped = options.weights == SHIPPED_WEIGHTS.with_suffix(".xml")
+        weights = SHIPPED_INT8 if shipped and wanted == "int8" else options.weights
+        network = open_network(self._core, weights, options.paf_offset_cells)
+        if wanted == "int8" and not network.is_int8:
+            raise EngineError(
+                f"weights {weights} are not int8: make a network that is with ghostpose"
+                " export-model --precision int8, and give that"
+            )
+        self.precision: str = "int8" if network.is_int8 else wanted
         self.paf_offset_cells = network.paf_offset_cells
         self._network = network
-        self._settings = _settings(options, device, precision)
+        # In an int8 network it is what the layers that aren't compute in.
+        floats = float_precision(self._core, device) if wanted == "int8" else wanted
+        self._settings = compile_settings(options, device, floats)
         self._compiled: OrderedDict[tuple[int, int], _CompiledSize] = OrderedDict()
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
@@ -147,47 +160,3 @@ def _reshape(
             f" got {got}"
         )
     return model
-
-
-def _find_device(core: openvino.Core, wanted: str) -> str:
-    """Return OpenVINO's name of a device called `auto`, `cpu`, `gpu`, `gpu.1`, `npu`."""
-    device = "CPU" if wanted == "auto" else wanted.upper()
-    available = core.available_devices
-    if device not in {name for full in available for name in (full, full.split(".")[0])}:
-        choices = ", ".join(name.lower() for name in available)
-        raise EngineError(
-            f"engine openvino finds no device {wanted!r} here, only {choices}"
-            + ("; CUDA needs engine torch" if wanted.startswith("cuda") else "")
-        )
-    return device
-
-
-def _choose_precision(core: openvino.Core, device: str, options: EngineOptions) -> Precision:
-    """Return what to compute in: what was asked for if the device has it, else the fastest."""
-    has = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-    native: list[Precision] = [name for name, word in _CAPABILITY.items() if word in has]
-    if options.precision not in ("auto", "f32", *native):
-        raise EngineError(
-            f"this {device} computes {', '.join(('f32', *native))} natively, not"
-            f" {options.precision}: use precision auto"
-        )
-    if options.precision == "auto":
-        return "f32" if options.deterministic or not native else native[0]
-    return options.precision
-
-
-def _settings(options: EngineOptions, device: str, precision: Precision) -> dict[str, object]:
-    many = options.batch > 1 and not options.deterministic
-    settings: dict[str, object] = {
-        "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
-        "INFERENCE_PRECISION_HINT": precision,
-    }
-    if many:
-        settings["PERFORMANCE_HINT_NUM_REQUESTS"] = options.batch
-    if device == "CPU":
-        # Pinned, the first threads of every worker on this machine would share the first cores.
-        settings["ENABLE_CPU_PINNING"] = False
-        settings["INFERENCE_NUM_THREADS"] = options.threads or (1 if options.deterministic else 0)
-        if options.deterministic:
-            settings["NUM_STREAMS"] = 1
-    return settings

@@ -54,6 +54,7 @@ class Network:
     pcm_output: int
     paf_output: int
     paf_offset_cells: float
+    is_int8: bool
 
 
 def open_network(
@@ -76,6 +77,7 @@ def open_network(
         pcm_output=pcm,
         paf_output=paf,
         paf_offset_cells=said if paf_offset_cells is None else paf_offset_cells,
+        is_int8=record is not None and record.precision == "int8",
     )
 
 

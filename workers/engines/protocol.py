@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ghostpose.types import ByteArray, Maps
 
 EngineName = Literal["auto", "openvino", "torch"]
-Precision = Literal["auto", "f32", "f16", "bf16"]
+Precision = Literal["auto", "f32", "f16", "bf16", "int8"]
 
 MAX_SHAPES: Final = 32
 """Picture sizes an engine keeps a compiled network for; the least recently used goes first.
@@ -35,7 +35,7 @@ class Engine(Protocol):
     """Where it computes: `cpu`, `gpu`, `cuda:0`."""
 
     precision: str
-    """What it computes in: `f32`, `f16` or `bf16`."""
+    """What it computes in: `f32`, `f16`, `bf16` or `int8`."""
 
     paf_offset_cells: float
     """Goes into every `Maps`: a point at PCM cell u is at PAF cell u + this."""
@@ -64,7 +64,8 @@ class EngineOptions:
     """`auto`, `cpu`, `cuda`, `cuda:1`, `gpu` ... in lower case."""
 
     precision: Precision = "auto"
-    """`auto` takes the fastest that the device computes natively; CPUs: bf16 or f32."""
+    """`auto` takes the fastest that the device computes natively; CPUs: int8, bf16 or f32. In int8
+    are only networks made for it: the one that comes with ghostpose, and exported ones."""
 
     threads: int = 0
     """CPU threads to compute on; 0 leaves it to the engine, which takes every core."""

@@ -113,6 +113,8 @@ def _find_device(wanted: str) -> torch.device:
 
 
 def _choose_precision(options: EngineOptions, device: torch.device) -> Precision:
+    if options.precision == "int8":
+        raise EngineError("engine torch has no int8: use engine openvino, or precision auto")
     if device.type == "cpu":
         if options.precision not in ("auto", "f32"):
             raise EngineError(

@@ -15,6 +15,7 @@ from ghostpose.network.exported import RECORD_KEY, ExportRecord, parse_record
 from ghostpose.network.model import PoseNetwork
 from ghostpose.network.options import NetworkOptions
 from ghostpose.network.weights import (
+    SHIPPED_INT8,
     SHIPPED_WEIGHTS,
     WeightsHeader,
     file_sha256,
@@ -60,13 +61,23 @@ def thin_network(thin_weights: Path) -> Path:
     return out
 
 
-def test_shipped_network_was_exported_from_the_shipped_weights() -> None:
-    record = record_of(SHIPPED_IR)
+@pytest.mark.parametrize(("path", "precision"), [(SHIPPED_IR, "f16"), (SHIPPED_INT8, "int8")])
+def test_shipped_network_was_exported_from_the_shipped_weights(path: Path, precision: str) -> None:
+    record = record_of(path)
     assert record.weights_sha256 == file_sha256(SHIPPED_WEIGHTS), (
         "the shipped weights changed: run tests/ghostpose/network/refresh_shipped.py"
     )
     assert record.header == read_header(SHIPPED_WEIGHTS)
-    assert record.precision == "f16"
+    assert record.precision == precision
+
+
+def test_shipped_int8_network_gives_nearly_the_maps_of_the_shipped_weights() -> None:
+    reference = np.load(REFERENCE)
+    for got, wanted in zip(
+        run_f32(SHIPPED_INT8, reference["image"]), (reference["pcm"], reference["paf"]), strict=True
+    ):
+        assert np.abs(got - wanted).mean() < 0.01
+        assert np.corrcoef(got.ravel(), wanted.ravel())[0, 1] > 0.98
 
 
 def test_shipped_network_gives_the_maps_of_the_shipped_weights() -> None:

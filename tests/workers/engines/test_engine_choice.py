@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openvino
 import pytest
 
 import workers.engines
 from ghostpose.errors import EngineError, WeightsError
 from ghostpose.network.weights import SHIPPED_WEIGHTS, read_header
-from workers.engines import create_engine
+from workers.engines import create_engine, openvino_device
+from workers.engines.protocol import EngineOptions
 
 
 def without_module(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
@@ -18,14 +20,42 @@ def without_module(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
     monkeypatch.setattr(workers.engines, "_installed", lambda module: module not in missing)
 
 
-def test_auto_is_openvino_in_f32_or_bf16_where_there_is_no_cuda(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("gains", [True, False])
+def test_auto_is_openvino_where_there_is_no_cuda_and_int8_where_the_processor_gains_from_it(
+    monkeypatch: pytest.MonkeyPatch, gains: bool
 ) -> None:
     monkeypatch.setattr(workers.engines, "_has_cuda", lambda: False)
+    monkeypatch.setattr(openvino_device, "gains_from_int8", lambda: gains)
     engine = create_engine()
     assert (engine.name, engine.device) == ("openvino", "cpu")
-    assert engine.precision in ("f32", "bf16")
+    assert engine.precision in (["int8"] if gains else ["f32", "bf16"])
     assert engine.paf_offset_cells == read_header(SHIPPED_WEIGHTS).paf_offset_cells
+
+
+def test_what_must_be_deterministic_or_is_given_by_name_is_not_made_int8() -> None:
+    assert create_engine("openvino", deterministic=True).precision == "f32"
+    network = SHIPPED_WEIGHTS.with_name("copy.xml")
+    options = EngineOptions(network)
+    assert openvino_device.choose_precision(openvino.Core(), "CPU", options) != "int8"
+
+
+@pytest.mark.parametrize(
+    ("flags", "gains"),
+    [
+        ("flags : fpu avx512f avx512_vnni", True),
+        ("flags : avx_vnni", True),
+        ("flags : amx_int8 amx_tile", True),
+        ("flags : fpu avx2 avx512f avx512_bf16", False),
+        ("model name : amx_int8", False),
+        (None, False),
+    ],
+)
+def test_what_the_processor_gains_from_is_read_from_its_flags(
+    tmp_path: Path, flags: str | None, gains: bool
+) -> None:
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
+    assert openvino_device.gains_from_int8(tmp_path / "cpuinfo") is gains
 
 
 def test_auto_is_torch_where_there_is_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +110,11 @@ def test_choosing_an_engine_imports_neither_torch_nor_openvino() -> None:
         ({"name": "torch", "device": "auto:0"}, "choose auto, cpu, cuda or cuda:N"),
         ({"name": "torch", "device": "cuda:99"}, r"cuda:99: torch .* finds \d+ CUDA devices"),
         ({"name": "torch", "device": "cpu", "precision": "bf16"}, "in f32 on the CPU, not bf16"),
+        ({"name": "torch", "device": "cpu", "precision": "int8"}, "has no int8: use engine openv"),
+        (
+            {"name": "openvino", "precision": "int8", "weights": SHIPPED_WEIGHTS},
+            "pose.safetensors are not int8: make a network that is with ghostpose export-model",
+        ),
         ({"name": "openvino", "precision": "f64"}, "'f64' is unknown"),
         ({"deterministic": True, "precision": "bf16"}, "deterministic results need .* f32"),
         ({"threads": -1}, "threads -1 must be >= 0"),

@@ -1,0 +1,96 @@
+"""What an OpenVINO device can do, what is asked of it, and how it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ghostpose.errors import EngineError
+from ghostpose.network.weights import SHIPPED_WEIGHTS
+
+if TYPE_CHECKING:
+    import openvino
+
+    from workers.engines.protocol import EngineOptions, Precision
+
+_CAPABILITY: Final[dict[Precision, str]] = {"bf16": "BF16", "f16": "FP16"}
+"""OpenVINO's name of a precision among a device's OPTIMIZATION_CAPABILITIES; the best first."""
+
+INT8_INSTRUCTIONS: Final = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+"""As Linux calls them. Without any of them int8 is emulated, and slower than it could be."""
+
+
+def find_device(core: openvino.Core, wanted: str) -> str:
+    """Return OpenVINO's name of a device called `auto`, `cpu`, `gpu`, `gpu.1`, `npu`.
+
+    Raises:
+        EngineError: it isn't there.
+    """
+    device = "CPU" if wanted == "auto" else wanted.upper()
+    available = core.available_devices
+    if device not in {name for full in available for name in (full, full.split(".")[0])}:
+        choices = ", ".join(name.lower() for name in available)
+        raise EngineError(
+            f"engine openvino finds no device {wanted!r} here, only {choices}"
+            + ("; CUDA needs engine torch" if wanted.startswith("cuda") else "")
+        )
+    return device
+
+
+def choose_precision(core: openvino.Core, device: str, options: EngineOptions) -> Precision:
+    """Return what to compute in: what was asked for if the device has it, else the fastest.
+
+    Raises:
+        EngineError: the device doesn't compute in what was asked for.
+    """
+    native = _native(core, device)
+    if options.precision not in ("auto", "f32", "int8", *native):
+        raise EngineError(
+            f"this {device} computes {', '.join(('f32', *native))} natively, not"
+            f" {options.precision}: use precision auto"
+        )
+    if options.precision != "auto":
+        return options.precision
+    if options.deterministic:
+        return "f32"
+    is_shipped = options.weights == SHIPPED_WEIGHTS.with_suffix(".xml")
+    if is_shipped and device == "CPU" and gains_from_int8():
+        return "int8"
+    return float_precision(core, device)
+
+
+def float_precision(core: openvino.Core, device: str) -> Precision:
+    """Return the fastest floating-point format of a device."""
+    return next(iter(_native(core, device)), "f32")
+
+
+def _native(core: openvino.Core, device: str) -> list[Precision]:
+    has = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+    return [name for name, word in _CAPABILITY.items() if word in has]
+
+
+def gains_from_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this processor has instructions that multiply int8 and add up int32."""
+    try:
+        flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return False  # not known: floating point is no mistake anywhere
+    return not INT8_INSTRUCTIONS.isdisjoint(flags.split())
+
+
+def compile_settings(options: EngineOptions, device: str, floats: Precision) -> dict[str, object]:
+    """Return what to tell OpenVINO when it compiles; `floats` is for layers that aren't int8."""
+    many = options.batch > 1 and not options.deterministic
+    settings: dict[str, object] = {
+        "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+        "INFERENCE_PRECISION_HINT": floats,
+    }
+    if many:
+        settings["PERFORMANCE_HINT_NUM_REQUESTS"] = options.batch
+    if device == "CPU":
+        # Pinned, the first threads of every worker on this machine would share the first cores.
+        settings["ENABLE_CPU_PINNING"] = False
+        settings["INFERENCE_NUM_THREADS"] = options.threads or (1 if options.deterministic else 0)
+        if options.deterministic:
+            settings["NUM_STREAMS"] = 1
+    return settings
