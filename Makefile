@@ -10,7 +10,8 @@
 # make docs    the documentation as a site, in site/
 # make chaos   kill, stop and cut everything under load for MINUTES=10, and keep the books (SEED=N)
 # make soak    the same load for MINUTES=10 with nothing going wrong: memory and latency
-# make bench   measure what the documentation claims
+# make bench   measure what the documentation claims: benchmarks/results/latest.json, docs/performance.md
+# make bench-full  the same for longer, with sweeps and a cluster: benchmarks/results/full.json
 # make lock    choose newer versions of everything, within pyproject.toml's ranges
 # make clean   remove what these made; `make distclean` removes .venv too
 
@@ -36,7 +37,7 @@ MODEL ?= 3 2 1
 MINUTES ?= 10
 OUTAGES ?= 5
 
-.PHONY: environment demo test lint model fuzz bench chaos soak drill-cameras drill-outage drill-restore docs lock clean distclean
+.PHONY: environment demo test lint model fuzz bench bench-full chaos soak drill-cameras drill-outage drill-restore docs lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -78,7 +79,10 @@ soak: .venv/.run
 	$(BIN)/ghostpose chaos --minutes $(MINUTES) --calm --timeline soak.svg
 
 bench: .venv/.test-$(TORCH)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write docs/performance.md
+
+bench-full: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks --full
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ghostpose needs Python 3.11 or newer, and $(PYTHON) is older; say make PYTHON=python3.12")'

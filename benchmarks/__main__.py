@@ -1,49 +1,92 @@
-"""`make bench`: every benchmark in turn, with the machine described: `python -m benchmarks`.
+"""`make bench`: what ghostpose costs and carries on this machine, beside its references.
 
-Nothing else should run meanwhile; the machine's load is printed, so that figures can be judged.
+    python -m benchmarks [SECTION ...] [--full] [--write PAGE]
+
+Nothing else should run meanwhile; the machine's load is noted, so that figures can be judged. All
+sections together write `benchmarks/results/latest.json` and `docs/media/performance.svg`; `--full`
+takes longer and writes `full.json` and `full.svg`.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
+import argparse
+import json
 import sys
+import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).parent
-BENCHMARKS = (
-    ("Networks: pictures to maps, beside the baseline", ("network_bench.py",)),
-    ("Grouping: maps to people", ("grouping_bench.py",)),
-    ("Tracking: people to tracks", ("tracking_bench.py",)),
-    ("Pictures on their way to inference", ("picture_codec_bench.py",)),
-    ("The whole pipeline, one recording", ("pipeline_bench.py",)),
-)
+from benchmarks import machine
+from benchmarks.page import written
+from benchmarks.sections import FULL_SECTIONS, SECTIONS, lines_of, run_section
 
-
-def machine() -> str:
-    """Return processor, cores, load and Python of this machine on one line."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    flags = {word for line in lines if line.startswith("flags") for word in line.split()}
-    vectors = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-    model = models[0] if models else platform.processor()
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{model}, {len(os.sched_getaffinity(0))} cores ({' '.join(vectors) or 'plain'}),"
-        f" load {load}; Python {platform.python_version()} on {platform.system()}"
-    )
+RESULTS = Path(__file__).parent / "results"
+FIGURE = Path(__file__).parents[1] / "docs" / "media" / "performance.svg"
+TITLES = {**SECTIONS, **FULL_SECTIONS}
 
 
 def main() -> int:
-    """Run all benchmarks; return 1 if one of them failed."""
-    print(machine(), flush=True)
-    failed = 0
-    for title, (script, *arguments) in BENCHMARKS:
-        print(f"\n== {title} (benchmarks/{script})", flush=True)
-        failed |= subprocess.run([sys.executable, str(HERE / script), *arguments]).returncode != 0
-    return failed
+    """Run what was asked for; return 1 if a section failed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(TITLES))
+    parser.add_argument("--full", action="store_true", help="longer, with sweeps")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page")
+    given = parser.parse_args()
+    names = given.sections or list(TITLES if given.full else SECTIONS)
+    if unknown := set(names) - TITLES.keys():
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    results, tables = measured(names, full=given.full)
+    if not given.sections and None not in results.values():
+        tables += conclusions(results)
+        keep(results, full=given.full)
+    if given.write:
+        given.write.write_text(written(given.write.read_text(), tables))
+    return int(None in results.values())
+
+
+def measured(names: list[str], *, full: bool) -> tuple[dict[str, Any], list[str]]:
+    """Run sections, printing each one's tables; return all results and tables."""
+    results: dict[str, Any] = {"machine": machine.describe()}
+    tables = [f"Machine: {machine.short(results['machine'])}.", ""]
+    print(tables[0], flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            begun_s = time.monotonic()
+            results[name] = run_section(name, Path(folder), full=full)
+            shown = ["", f"### {TITLES[name]}", "", *lines_of(name, results[name])]
+            print("\n".join(shown), f"\n\n({time.monotonic() - begun_s:.0f} s)", flush=True)
+            tables += shown
+    return results, tables
+
+
+def conclusions(results: dict[str, Any]) -> list[str]:
+    """Add ratios, unit costs and the planner's prediction; print them, and return the tables."""
+    from benchmarks import ratios, unit_costs
+
+    results["ratios"] = ratios.all_ratios(results)
+    costs = unit_costs.unit_costs(results)
+    results["unit_costs"] = costs.model_dump()
+    results["prediction"] = unit_costs.prediction(costs, results)
+    tables = ["", "### What planning reckons with", ""]
+    tables += unit_costs.lines(costs, results["prediction"])
+    tables += ["", "### Targets", "", *ratios.lines(results["ratios"])]
+    print("\n".join(tables))
+    return tables
+
+
+def keep(results: dict[str, Any], *, full: bool) -> None:
+    """Write results, and plots of them."""
+    from benchmarks.plots import draw
+
+    name = "full" if full else "latest"
+    table, figure = RESULTS / f"{name}.json", RESULTS / "full.svg" if full else FIGURE
+    RESULTS.mkdir(exist_ok=True)
+    table.write_text(json.dumps(results, indent=1) + "\n")
+    draw(results, figure)
+    print(f"\nwritten: {table}, {figure}")
 
 
 if __name__ == "__main__":

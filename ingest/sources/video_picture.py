@@ -51,7 +51,7 @@ class VideoPicture:
 
         FFmpeg's scaler goes from the decoder's format straight to small BGR pixels, which costs a
         fraction of converting the whole picture and shrinking that with OpenCV's INTER_AREA, and
-        its AREA gives the same picture (benchmarks/picture_codec_bench.py measures both).
+        its AREA gives the same picture (benchmarks/pictures.py measures both).
         """
         if self.quarter_turns % 2:
             width, height = height, width

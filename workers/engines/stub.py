@@ -1,18 +1,22 @@
 """An engine without a network: the same people in every picture, after a pause.
 
 For tests and benchmarks of everything around the network: `--engine stub:20` answers after 20 ms.
+`--engine stub:20:FILE` answers with maps that a network gave once, in turn (`save_maps`).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
-from ghostpose.errors import EngineError
+from ghostpose.errors import EngineError, InvalidValueError
 from ghostpose.network.targets import add_necks, paf_targets, pcm_targets
 from ghostpose.skeleton import NUM_KEYPOINTS
 from ghostpose.types import Maps
@@ -39,43 +43,85 @@ _STANDING_K2: Final = np.array(
 
 
 class StubEngine:
-    """Answers every picture with the maps of three people standing side by side."""
+    """Answers every picture with the maps of three people standing side by side.
+
+    With `recorded` maps it gives these instead, one after the other, again and again.
+    """
 
     name = STUB
     device = "none"
     precision = "f32"
-    paf_offset_cells = 0.0
 
-    def __init__(self, pause_s: float) -> None:
+    def __init__(self, pause_s: float, recorded: Sequence[Maps] = ()) -> None:
         self._pause_s = pause_s
+        self._recorded = itertools.cycle(recorded) if recorded else None
+        self.paf_offset_cells = recorded[0].paf_offset_cells if recorded else 0.0
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:  # noqa: ARG002
         """Draw the maps of this size, so that the first picture is as fast as the next."""
         standing_people(height, width)
 
     def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
-        """Return the same maps for each picture, after one pause a picture."""
+        """Return maps for each picture, after one pause a picture.
+
+        Raises:
+            InvalidValueError: recorded maps are of another size than the pictures.
+        """
         if not images:
             return []
-        maps = standing_people(*common_size(images))
+        size_hw = common_size(images)
+        if self._recorded is None:
+            found = [standing_people(*size_hw)] * len(images)
+        else:
+            found = [_checked(next(self._recorded), size_hw) for _ in images]
         time.sleep(self._pause_s * len(images))
-        return [maps] * len(images)
+        return found
 
 
 def parse_stub(name: str) -> StubEngine:
-    """Return the engine called `stub` (no pause) or `stub:MS`.
+    """Return the engine called `stub` (no pause), `stub:MS` or `stub:MS:FILE` of recorded maps.
 
     Raises:
-        EngineError: MS is no number of milliseconds from 0 to a minute.
+        EngineError: MS is no number of milliseconds from 0 to a minute, or FILE holds no maps.
     """
-    text = name.removeprefix(STUB).removeprefix(":") or "0"
+    text, _, path = name.removeprefix(STUB).removeprefix(":").partition(":")
     try:
-        pause_ms = float(text)
+        pause_ms = float(text or "0")
     except ValueError:
         pause_ms = math.nan
     if not 0 <= pause_ms <= LONGEST_MS:
         raise EngineError(f"engine {name!r}: wanted stub:MS with 0 to {LONGEST_MS:.0f} ms")
-    return StubEngine(pause_ms / 1000)
+    return StubEngine(pause_ms / 1000, _read_maps(Path(path)) if path else ())
+
+
+def save_maps(path: Path, recorded: Sequence[Maps]) -> None:
+    """Write maps of pictures of one size to `path` (.npz) for a stub to give again."""
+    np.savez_compressed(
+        path,
+        pcm_nchw=np.stack([maps.pcm_chw for maps in recorded]).astype(np.float16),
+        paf_nchw=np.stack([maps.paf_chw for maps in recorded]).astype(np.float16),
+        paf_offset_cells=np.float32(recorded[0].paf_offset_cells),
+    )
+
+
+def _read_maps(path: Path) -> tuple[Maps, ...]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            pcm_nchw = file["pcm_nchw"].astype(np.float32)
+            paf_nchw = file["paf_nchw"].astype(np.float32)
+            offset = float(file["paf_offset_cells"])
+            return tuple(Maps(*pair, offset) for pair in zip(pcm_nchw, paf_nchw, strict=True))
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
+        raise EngineError(f"engine {STUB}: {path} holds no recorded maps: {error}") from error
+
+
+def _checked(maps: Maps, size_hw: tuple[int, int]) -> Maps:
+    if maps.input_size_px != size_hw:
+        raise InvalidValueError(
+            f"engine {STUB}: recorded maps are of pictures of {maps.input_size_px}, not {size_hw}"
+            " pixels, height first"
+        )
+    return maps
 
 
 @lru_cache(maxsize=16)

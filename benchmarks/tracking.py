@@ -1,27 +1,19 @@
 """How long tracking takes, how large its state is, and how far smoothing lags behind.
 
-`python benchmarks/tracking_bench.py [--json]`: 1, 20 and 80 people who walk side by side, with
-noise and misses, ten frames a second; one thread. Reported are the median and the quartiles of a
-frame's time after a warm-up, and the fastest frame: what the code takes when nothing else runs on
-the machine. Then, without noise, by how much a walking body and a swinging ankle come late, and how
-much somebody who stands still trembles against what is measured.
+1, 20 and 80 people who walk side by side, with noise and misses, ten frames a second; one thread.
+Then, without noise, by how much a walking body and a swinging ankle come late, and how much
+somebody who stands still trembles against what is measured.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from grouping_bench import STANDING
-
+from benchmarks.crowds import STANDING
+from benchmarks.timing import shown, spread
 from ghostpose.skeleton import KEYPOINTS
 from ghostpose.types import Person
 from postprocess.tracking import Tracker
@@ -62,17 +54,14 @@ def crowd(people: int, seconds: float, rng: np.random.Generator) -> list[Person]
 
 
 def frame_times(people: int) -> dict[str, float]:
-    """Return milliseconds a frame and bytes of state."""
+    """Return the spread of milliseconds a frame, and bytes of state."""
     rng, tracker, times_ms = np.random.default_rng(0), Tracker("bench"), []
     for k in range(FRAMES):
         found = crowd(people, k / FPS, rng)
         begun = time.perf_counter()
         tracker.update(found, k / FPS, SIZE)
         times_ms.append(1000 * (time.perf_counter() - begun))
-    low, median, high = np.percentile(times_ms[10:], (25, 50, 75)).tolist()
-    fastest = min(times_ms)
-    state = len(tracker.state())
-    return {"median": median, "p25": low, "p75": high, "min": fastest, "state_bytes": state}
+    return {**spread(times_ms[10:]), "state_bytes": len(tracker.state())}
 
 
 def tracked(points: Callable[[float], FloatArray], fps: float, keypoint: int) -> FloatArray:
@@ -117,34 +106,31 @@ def tremble_share(fps: float) -> float:
     return float(rows_n3[:, 2].std() / rows_n3[:, 1].std())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    arguments = parser.parse_args()
-    times = {str(people): frame_times(people) for people in (1, 20, 80)}
-    lags = {
-        str(fps): {
-            "walking_ms": walking_lag_ms(fps),
-            "ankle_ms": ankle_lag_ms(fps),
-            "tremble": tremble_share(fps),
-        }
-        for fps in (25, 10, 5)
+def measure(*, full: bool) -> dict[str, Any]:  # noqa: ARG001 - there is no longer form of it
+    """Return a frame's time by number of people, and how far smoothing lags by frame rate."""
+    return {
+        "ms": {str(people): frame_times(people) for people in (1, 20, 80)},
+        "lag": {
+            str(fps): {
+                "walking_ms": walking_lag_ms(fps),
+                "ankle_ms": ankle_lag_ms(fps),
+                "tremble": tremble_share(fps),
+            }
+            for fps in (25, 10, 5)
+        },
     }
-    if arguments.json:
-        print(json.dumps({"ms": times, "lag": lags}))
-        return
-    for people, ms in times.items():
-        spread = f"[{ms['p25']:.2f} .. {ms['p75']:.2f}]"
-        print(
-            f"{people:>3} people: {ms['median']:.2f} ms {spread}, fastest {ms['min']:.2f} ms,"
-            f" state {ms['state_bytes']} bytes"
-        )
-    for fps, lag in lags.items():
-        print(
-            f"{fps:>3} fps: a walking body is {lag['walking_ms']:.1f} ms late, a swinging ankle"
-            f" {lag['ankle_ms']:.1f} ms; standing still trembles {100 * lag['tremble']:.0f} %"
-        )
 
 
-if __name__ == "__main__":
-    main()
+def lines(result: dict[str, Any]) -> list[str]:
+    """Return the result as tables."""
+    rows = ["| people | ms a frame | fastest | state, bytes |", "|-|-|-|-|"]
+    for people, ms in result["ms"].items():
+        rows.append(f"| {people} | {shown(ms, 2)} | {ms['min']:.2f} | {ms['state_bytes']} |")
+    rows += ["", "| fps | a walking body is late by | a swinging ankle | standing still trembles |"]
+    rows.append("|-|-|-|-|")
+    for fps, lag in result["lag"].items():
+        rows.append(
+            f"| {fps} | {lag['walking_ms']:.1f} ms | {lag['ankle_ms']:.1f} ms"
+            f" | {lag['tremble']:.0%} |"
+        )
+    return rows

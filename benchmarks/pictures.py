@@ -1,31 +1,27 @@
 """What a picture costs on its way from ingest to inference: resizing, coding, moving.
 
-    python benchmarks/picture_codec_bench.py [CLIP] [--height 368] [--poses]
-
-Answers three questions with figures of this machine: which way of resizing a decoded frame is
-cheapest and as good; whether JPEG or raw pictures should travel on one machine and over a network;
-and with --poses what JPEG costs in poses (the shipped network on raw and on JPEG pictures).
-Each figure is the median over frames of the best of five attempts, in one thread: on a machine
-that does other things too, the best says most.
+Answers two questions with figures of this machine: which way of resizing a decoded frame is
+cheapest and as good; whether JPEG or raw pictures should travel on one machine and over a network.
+The full benchmark also says what JPEG costs in poses (the shipped network on raw and on JPEG
+pictures). Each figure is the median over frames of the best of five attempts, in one thread: on a
+machine that does other things too, the best says most.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import socket
 import statistics
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import av
 import cv2
-import numpy as np
 import redis
 from av.video.reformatter import VideoReformatter
 
+from benchmarks.clips import CLIP
+from benchmarks.jpeg_poses import pose_agreement
 from ghostpose.bus import EmbeddedServer
 from ghostpose.codec.images import decode_picture, encode_picture
 from ingest.prepare import fit_height, resize
@@ -33,10 +29,12 @@ from ingest.sources.video_picture import VideoPicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from ghostpose.types import ByteArray, EncodedPicture, PictureCodec
 
-CLIP = Path(__file__).parents[1] / "docs" / "media" / "vtest-cut.mp4"
+HEIGHT_PX = 368
+FRAMES, FRAMES_FULL = 16, 40
 QUALITIES = (80, 90, 95)
 REPEATS = 5
 
@@ -177,58 +175,13 @@ def _hop(client: redis.Redis, picture: EncodedPicture) -> None:
     client.xdel("bench", entry)
 
 
-def pose_agreement(images: list[ByteArray]) -> list[dict[str, float | str]]:
-    """Count people on raw pictures and on JPEG ones, and how far their key points moved."""
-    from ghostpose.types import Placement
-    from postprocess.grouping import GroupingOptions, group, to_people
-    from workers.engines import create_engine
-    from workers.engines.padding import pad_to_stride
-
-    engine = create_engine("auto")
-
-    def points(image: ByteArray) -> list[np.ndarray]:
-        height, width = image.shape[:2]
-        found = group(engine.infer([pad_to_stride(image)])[0], GroupingOptions())
-        people = to_people(found, Placement(1.0, 1.0), width, height)
-        return [person.keypoints_k3 for person in people]
-
-    raw = [points(image) for image in images]
-    rows: list[dict[str, float | str]] = []
-    for quality in QUALITIES:
-        coded = [decode_picture(encode_picture(image, "jpeg", quality)) for image in images]
-        rows.append({"name": f"jpeg {quality}", **_agreement(raw, [points(i) for i in coded])})
-    return rows
-
-
-def _agreement(raw: list[list[np.ndarray]], coded: list[list[np.ndarray]]) -> dict[str, float]:
-    distances: list[float] = []
-    for before, after in zip(raw, coded, strict=True):
-        distances += [d for person in before for d in _moved(person, after)]
-    return {
-        "people_raw": sum(map(len, raw)),
-        "people_jpeg": sum(map(len, coded)),
-        "keypoints_within_1_px": float(np.mean(np.array(distances) <= 1.0)) if distances else 1.0,
-    }
-
-
-def _moved(person: np.ndarray, others: list[np.ndarray]) -> list[float]:
-    """Distances of a person's key points to those of whoever is nearest; lost ones are infinite."""
-    seen = person[:, 2] > 0
-    best = [float("inf")] * int(seen.sum())
-    for other in others:
-        both = seen & (other[:, 2] > 0)
-        gone = np.where(both, np.hypot(*(person - other)[:, :2].T), np.inf)[seen]
-        if np.median(gone) < np.median(best):
-            best = [float(distance) for distance in gone]
-    return best
-
-
-def measure(clip: Path, height: int, count: int, *, poses: bool) -> dict[str, object]:
+def measure(*, full: bool) -> dict[str, Any]:
+    """Return what decoding, resizing and each way of coding cost on this machine."""
     cv2.setNumThreads(1)
-    frames = read_frames(clip, count)
-    width, _ = fit_height(frames[0].width, frames[0].height, height)
+    frames = read_frames(CLIP, FRAMES_FULL if full else FRAMES)
+    width, _ = fit_height(frames[0].width, frames[0].height, HEIGHT_PX)
     reformatter = VideoReformatter()
-    images = [VideoPicture(f, 0.0, 0, reformatter).pixels(width, height) for f in frames]
+    images = [VideoPicture(f, 0.0, 0, reformatter).pixels(width, HEIGHT_PX) for f in frames]
     port = free_port()
     with (
         EmbeddedServer(port=port) as server,
@@ -237,13 +190,11 @@ def measure(clip: Path, height: int, count: int, *, poses: bool) -> dict[str, ob
     ):
         rows = coding(images, (unix, tcp))
     return {
-        "clip": clip.name,
-        "source": f"{frames[0].width}x{frames[0].height}",
-        "picture": f"{width}x{height}",
-        "decode_ms": {f"{threads} threads": decoding_ms(clip, threads) for threads in (1, 2)},
-        "resize": resizing(frames, height),
+        "clip": f"{CLIP.name}, {frames[0].width}x{frames[0].height} to {width}x{HEIGHT_PX}",
+        "decode_ms": {str(threads): decoding_ms(CLIP, threads) for threads in (1, 2)},
+        "resize": resizing(frames, HEIGHT_PX),
         "coding": [asdict(row) | totals(row) for row in rows],
-        "poses": pose_agreement(images) if poses else [],
+        "poses": pose_agreement(images) if full else [],
     }
 
 
@@ -258,38 +209,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def show(result: dict[str, object]) -> None:
-    for name, value in result.items():
-        if isinstance(value, list):
-            print(f"{name}:")
-            for row in value:
-                print("  " + "  ".join(f"{key} {_short(cell)}" for key, cell in row.items()))
-        else:
-            print(f"{name}: {_short(value)}")
-
-
-def _short(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_short(cell)}" for key, cell in value.items())
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("clip", type=Path, nargs="?", default=CLIP)
-    parser.add_argument("--height", type=int, default=368, help="network height, pixels")
-    parser.add_argument("--frames", type=int, default=40, help="frames to measure on")
-    parser.add_argument("--poses", action="store_true", help="also run the network")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    given = parser.parse_args()
-    result = measure(given.clip, given.height, given.frames, poses=given.poses)
-    if given.json:
-        print(json.dumps(result))
-    else:
-        show(result)
-
-
-if __name__ == "__main__":
-    main()
+def lines(result: dict[str, Any]) -> list[str]:
+    """Return the result as tables."""
+    decode, resize_ms = result["decode_ms"], result["resize"]
+    rows = [
+        f"{result['clip']}: decoding {decode['1']:.2f} ms in one thread, {decode['2']:.2f} in two;"
+        f" resizing by FFmpeg {resize_ms['ffmpeg']['ms']:.2f} ms, by OpenCV"
+        f" {resize_ms['opencv']['ms']:.2f} (alike to"
+        f" {resize_ms['ffmpeg']['psnr_against_opencv_db']:.0f} dB).",
+        "",
+        "| coded as | kB | core-ms, coded, moved and decoded | ms on one machine | over 100 Mbit/s"
+        " | over 1 Gbit/s |",
+        "|-|-|-|-|-|-|",
+    ]
+    rows += [
+        f"| {one['name']} | {one['kilobytes']:.1f} | {one['cpu_ms']:.2f}"
+        f" | {one['one_machine_ms']:.2f} | {one['network_100_mbit_ms']:.1f}"
+        f" | {one['network_1000_mbit_ms']:.1f} |"
+        for one in result["coding"]
+    ]
+    rows += [
+        f"\n{one['name']}: {one['people_jpeg']} people of {one['people_raw']} on raw pictures,"
+        f" {one['keypoints_within_1_px']:.1%} of key points within a pixel."
+        for one in result["poses"]
+    ]
+    return rows

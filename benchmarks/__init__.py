@@ -1,0 +1,1 @@
+"""What ghostpose costs and carries, measured on this machine, beside what it is compared with."""
