@@ -76,6 +76,10 @@ class DiskError(GhostposeError):
     """A file can't be written any further: its disk is full, or fails."""
 
 
+class PackageError(UserError):
+    """A package that was not needed until now isn't installed; the text names it."""
+
+
 class DataError(UserError):
     """Training or evaluation data can't be used."""
 

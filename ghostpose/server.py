@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import redis
+import redis.asyncio
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import RedisCluster
 from redis.connection import parse_url
@@ -32,8 +34,7 @@ SOCKET_TIMEOUT_S: Final = 5.0
 """A server that says nothing for so long is taken for dead; above `MAX_BLOCK_S`."""
 
 _parse_url: Final[Any] = parse_url
-_Sentinel: Final[Any] = Sentinel
-"""redis-py has no types for these."""
+"""redis-py has no types for it."""
 
 SENTINEL_SCHEMES: Final = ("redis+sentinel://", "rediss+sentinel://")
 
@@ -68,7 +69,7 @@ class _RetryWithin(Retry):
     """Tries again for so long, however long each attempt takes: a silent server takes seconds."""
 
     def __init__(self, timeout_s: float, retries: int) -> None:
-        super().__init__(ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S), retries)
+        super().__init__(backoff(), retries)
         self._timeout_s = timeout_s
 
     def call_with_retry(
@@ -99,21 +100,8 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
         BusUnavailableError: the URL is none, or nothing answers there.
     """
     address, url = without_password(url), resolved("the Redis server", url)
-    # Pauses double from the base up to the cap and then stay: about so many fit.
-    retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
-    options: dict[str, Any] = {
-        "retry": _RetryWithin(timeout_s, retries),
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": timeout_s,
-        "protocol": 2,
-    }
-    busy = [redis.ReadOnlyError, redis.BusyLoadingError]
-    try:
-        client = _client(url, {"retry_on_error": busy, **options})
-    except ValueError as cause:
-        raise BusUnavailableError(
-            f"{address!r} is no address of a Redis server: {cause}"
-        ) from cause
+    options = options_for(timeout_s, _RetryWithin)
+    client: redis.Redis = client_for(url, options, _CLIENTS, address)
     with translated(address):
         mode: Any = client.info("cluster")
         if not mode.get("cluster_enabled"):
@@ -122,9 +110,52 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
         return cast("redis.Redis", RedisCluster.from_url(url, **options))
 
 
-def _client(url: str, options: Mapping[str, Any]) -> redis.Redis:
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What connects: `redis.Redis` and `redis.sentinel.Sentinel`, or their twins of asyncio."""
+
+    plain: Any
+    sentinel: Any
+
+
+_CLIENTS: Final = Clients(redis.Redis, Sentinel)
+
+
+def backoff() -> ExponentialWithJitterBackoff:
+    """Return the pauses between attempts."""
+    return ExponentialWithJitterBackoff(_BACKOFF_CAP_S, _BACKOFF_BASE_S)
+
+
+def options_for(timeout_s: float, retry: Callable[[float, int], Any]) -> dict[str, Any]:
+    """Return how every client of ours behaves; `retry` makes a policy of seconds and attempts."""
+    # Pauses double from the base up to the cap and then stay: about so many fit.
+    retries = max(0, round(timeout_s / _BACKOFF_CAP_S * 1.5))
+    return {
+        "retry": retry(timeout_s, retries),
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": timeout_s,
+        "protocol": 2,
+    }
+
+
+def client_for(url: str, options: Mapping[str, Any], clients: Clients, address: str) -> Any:
+    """Return a client of the server, or of the master that sentinels know, at `url`.
+
+    Raises:
+        BusUnavailableError: the URL is none; `address` is what the user sees of it.
+    """
+    busy = [redis.ReadOnlyError, redis.BusyLoadingError]
+    try:
+        return _client(url, {"retry_on_error": busy, **options}, clients)
+    except ValueError as cause:
+        raise BusUnavailableError(
+            f"{address!r} is no address of a Redis server: {cause}"
+        ) from cause
+
+
+def _client(url: str, options: Mapping[str, Any], clients: Clients) -> Any:
     if not url.startswith(SENTINEL_SCHEMES):
-        return redis.Redis.from_url(url, **options)
+        return clients.plain.from_url(url, **options)
     parts = urlsplit(url)
     login, at, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
@@ -138,10 +169,10 @@ def _client(url: str, options: Mapping[str, Any]) -> redis.Redis:
     if told.pop("connection_class", None):
         tls["ssl"] = True
     limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
-    sentinels = _Sentinel(
+    sentinels = clients.sentinel(
         [_sentinel_address(host) for host in hosts.split(",")], sentinel_kwargs={**limits, **tls}
     )
-    return cast("redis.Redis", sentinels.master_for(service, **{**told, **tls, **options}))
+    return sentinels.master_for(service, **{**told, **tls, **options})
 
 
 def _sentinel_address(host: str) -> tuple[str, int]:
@@ -152,9 +183,9 @@ def _sentinel_address(host: str) -> tuple[str, int]:
     return parts.hostname, parts.port or SENTINEL_PORT
 
 
-def is_cluster(client: redis.Redis) -> bool:
+def is_cluster(client: object) -> bool:
     """Return whether one command may only touch keys of one hash slot."""
-    return isinstance(client, RedisCluster)
+    return isinstance(client, RedisCluster | redis.asyncio.RedisCluster)
 
 
 def is_group_lost(error: redis.ResponseError) -> bool:

@@ -32,11 +32,17 @@ class PreviewReader:
     """
 
     def __init__(self, source: str | redis.Redis, timeout_s: float = 5.0) -> None:
-        from ghostpose.client.streams import Streams
+        from ghostpose.client import questions
+        from ghostpose.client.talks import Line
 
-        self._streams = Streams(source, timeout_s)
+        self._line = Line(source, timeout_s)
         self._known: dict[str, CameraEntry] = {}
         self._known_until_s = 0.0
+        try:
+            self._line.hold(questions.deployment(self._line.address))
+        except BaseException:
+            self.close()
+            raise
 
     def read(self, camera: str) -> Preview | None:
         """Return a camera's newest preview, of the last ten seconds, and ask for the next.
@@ -47,8 +53,10 @@ class PreviewReader:
             DecodeError: what is there is no preview.
             BusUnavailableError: the server went away.
         """
-        entry = self._streams.camera(camera)
-        return None if entry is None else self._streams.preview(entry)
+        from ghostpose.client import questions
+
+        entry = self._line.hold(questions.camera(camera))
+        return None if entry is None else self._line.hold(questions.preview(entry))
 
     def read_many(self, cameras: Collection[str]) -> dict[str, Preview]:
         """Return the newest previews of several cameras, those that have one, as `read` does.
@@ -59,16 +67,17 @@ class PreviewReader:
         Raises:
             BusUnavailableError: the server went away.
         """
+        from ghostpose.client import questions
+
         if time.monotonic() >= self._known_until_s:
-            self._known = self._streams.cameras()
+            self._known = self._line.hold(questions.cameras())
             self._known_until_s = time.monotonic() + KNOWN_S
-        return self._streams.previews(
-            {camera: self._known[camera] for camera in cameras if camera in self._known}
-        )
+        known = {camera: self._known[camera] for camera in cameras if camera in self._known}
+        return self._line.hold(questions.previews(known))
 
     def close(self) -> None:
         """Close the connection, if this reader made it."""
-        self._streams.close()
+        self._line.close()
 
     def __enter__(self) -> Self:
         return self

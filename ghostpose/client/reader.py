@@ -6,28 +6,50 @@ read poses start as fast as without it.
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Final, Literal, Self
-
-from ghostpose.client.missed import Missed
-from ghostpose.client.records import Cursor
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 
     import redis
+    import redis.asyncio
 
-    from ghostpose.client.records import Record
-    from ghostpose.client.streams import Batch, Position
-    from ghostpose.codec.registry import CameraEntry
-
-Start = Literal["begin", "now"]
-
-DISCOVERY_S: Final = 1.0
-"""How often a reader looks for new cameras."""
+    from ghostpose.client.reading import Reading, Start
+    from ghostpose.client.records import Cursor, Record
+    from ghostpose.client.talks import AsyncLine
+    from ghostpose.client.where import Where
 
 
-class PoseReader:
+class _Standing:
+    """What any reader says of where it stands."""
+
+    _reading: Reading
+
+    @property
+    def cursor(self) -> dict[str, Cursor]:
+        """How far each camera was read: give it to a later reader to go on there."""
+        return dict(self._reading.cursor)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that are read."""
+        return tuple(self._reading.entries)
+
+    @property
+    def undecodable(self) -> int:
+        """Entries that were passed over because they could not be decoded."""
+        return self._reading.undecodable
+
+    @property
+    def missed(self) -> int:
+        """Frames whose outcome never came: trimmed away before it was read, or undecodable.
+
+        Counted in sessions whose begin this reader read, else from where it came in.
+        """
+        return self._reading.missed
+
+
+class PoseReader(_Standing):
     """Reads the poses and events of some or all cameras, each camera's in the order of commits.
 
     Args:
@@ -37,6 +59,7 @@ class PoseReader:
             start by `start`.
         start: `begin`: with what the streams still hold; `now`: with what comes after this call.
             Cameras that appear later are read from their begin.
+        where: only people in an area, only what happened in a time; None = everything.
         timeout_s: how long to try to reach the server.
 
     Raises:
@@ -53,41 +76,18 @@ class PoseReader:
         *,
         cursor: Mapping[str, Cursor] | None = None,
         start: Start = "now",
+        where: Where | None = None,
         timeout_s: float = 5.0,
     ) -> None:
-        from ghostpose.client.streams import Streams
+        from ghostpose.client.talks import Line
 
-        self._streams = Streams(source, timeout_s)
-        self._wanted = None if cameras is None else frozenset(cameras)
-        self._cursor = dict(cursor or {})
-        self._entries: dict[str, CameraEntry] = {}
-        self._undecodable = 0
-        self._missed = 0
-        self._counting: dict[str, Missed] = {}
-        self._discover(start)
-
-    @property
-    def cursor(self) -> dict[str, Cursor]:
-        """How far each camera was read: give it to a later reader to go on there."""
-        return dict(self._cursor)
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """The cameras that are read."""
-        return tuple(self._entries)
-
-    @property
-    def undecodable(self) -> int:
-        """Entries that were passed over because they could not be decoded."""
-        return self._undecodable
-
-    @property
-    def missed(self) -> int:
-        """Frames whose outcome never came: trimmed away before it was read, or undecodable.
-
-        Counted in sessions whose begin this reader read, else from where it came in.
-        """
-        return self._missed
+        self._reading = _reading(cameras, cursor, where)
+        self._line = Line(source, timeout_s)
+        try:
+            self._line.hold(self._reading.open(self._line, start))
+        except BaseException:
+            self.close()
+            raise
 
     def read(self, block_s: float = 1.0, count: int = 100) -> list[Record]:
         """Return what is new, up to `count` of each stream; wait up to `block_s` for the first.
@@ -95,15 +95,7 @@ class PoseReader:
         Raises:
             BusUnavailableError: the server went away.
         """
-        deadline = time.monotonic() + block_s
-        while True:
-            if time.monotonic() >= self._discovery_due:
-                self._discover("begin")
-            left_s = max(0.0, min(deadline, self._discovery_due) - time.monotonic())
-            batches = self._streams.read(self._positions(), count, left_s)
-            records = [record for batch in batches for record in self._accept(batch, count)]
-            if records or time.monotonic() >= deadline:
-                return records
+        return self._line.hold(self._reading.read(block_s, count))
 
     def __iter__(self) -> Iterator[Record]:
         """Yield what comes, for ever."""
@@ -112,7 +104,7 @@ class PoseReader:
 
     def close(self) -> None:
         """Close the connection, if this reader made it."""
-        self._streams.close()
+        self._line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,32 +112,72 @@ class PoseReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _discover(self, start: Start) -> None:
-        self._discovery_due = time.monotonic() + DISCOVERY_S
-        for camera, entry in self._streams.cameras().items():
-            if self._wanted is not None and camera not in self._wanted:
-                continue
-            self._entries[camera] = entry
-            if camera not in self._cursor:
-                self._cursor[camera] = (
-                    Cursor() if start == "begin" else self._streams.last_ids(entry)
-                )
 
-    def _positions(self) -> list[Position]:
-        from ghostpose.client.streams import Position
+class AsyncPoseReader(_Standing):
+    """`PoseReader` for asyncio, with the same arguments: to be entered by `async with`.
 
-        return [
-            Position(camera, entry, self._cursor[camera]) for camera, entry in self._entries.items()
-        ]
+    It connects as it is entered, and `start` is counted from then; `source` may be a
+    `redis.asyncio` client. A `read` that is cancelled leaves the reader where it was. For one task.
+    """
 
-    def _accept(self, batch: Batch, count: int) -> list[Record]:
-        """Decode what came of a camera, and move its cursor."""
-        from ghostpose.client.streams import decode_batch
+    def __init__(
+        self,
+        source: str | redis.asyncio.Redis,
+        cameras: Collection[str] | None = None,
+        *,
+        cursor: Mapping[str, Cursor] | None = None,
+        start: Start = "now",
+        where: Where | None = None,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self._reading = _reading(cameras, cursor, where)
+        self._source, self._start, self._timeout_s = source, start, timeout_s
+        self._line: AsyncLine | None = None
 
-        batch = batch.in_step(count)
-        records, undecodable = decode_batch(batch)
-        self._undecodable += undecodable
-        counting = self._counting.setdefault(batch.camera, Missed())
-        self._missed += sum(map(counting.after, records))
-        self._cursor[batch.camera] = batch.moved(self._cursor[batch.camera])
-        return records
+    async def read(self, block_s: float = 1.0, count: int = 100) -> list[Record]:
+        """See `PoseReader.read`."""
+        return await entered(self, self._line).hold(self._reading.read(block_s, count))
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        """Yield what comes, for ever."""
+        while True:
+            for record in await self.read():
+                yield record
+
+    async def __aenter__(self) -> Self:
+        from ghostpose.client.talks import AsyncLine
+
+        line = await AsyncLine.open(self._source, self._timeout_s)
+        try:
+            await line.hold(self._reading.open(line, self._start))
+        except BaseException:
+            await line.close()
+            raise
+        self._line = line
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await entered(self, self._line).close()
+
+
+def entered(owner: object, line: AsyncLine | None) -> AsyncLine:
+    """Return the line of a reader that was entered.
+
+    Raises:
+        InvalidValueError: it was not.
+    """
+    from ghostpose.errors import InvalidValueError
+
+    if line is None:
+        name = type(owner).__name__
+        raise InvalidValueError(f"{name}: not connected yet: write async with {name}(...) as it")
+    return line
+
+
+def _reading(
+    cameras: Collection[str] | None, cursor: Mapping[str, Cursor] | None, where: Where | None
+) -> Reading:
+    from ghostpose.client.reading import Reading
+    from ghostpose.client.where import Where
+
+    return Reading(cameras, cursor, where or Where())

@@ -6,9 +6,9 @@ import math
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from ghostpose.feet import ANKLES
 from ghostpose.skeleton import KEYPOINTS
 from postprocess.events.rule import GONE_S, Finding, Verdict
-from postprocess.events.sightings import ANKLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

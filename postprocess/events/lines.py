@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from postprocess.events.geometry import crossings, distance
+from ghostpose.geometry import crossings, distance
 from postprocess.events.rule import GONE_S, Finding, Verdict
 
 if TYPE_CHECKING:

@@ -6,22 +6,15 @@ Shape legend: k the 18 key points; 2 = x, y; 3 = x, y, score. Pixels are the sou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ghostpose.skeleton import KEYPOINTS
+from ghostpose.feet import foot_of
 from postprocess.grouping.body import body_heights_px
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ghostpose.types import FloatArray, Person, PoseMessage
-
-ANKLES: Final = (KEYPOINTS.index("right_ankle"), KEYPOINTS.index("left_ankle"))
-
-_FOOT_BELOW_ANKLE: Final = 0.04
-"""How far below the ankles the soles are, in body heights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +59,7 @@ def _sighting(person: Person, height_px: float) -> Sighting:
     return Sighting(
         track=person.track,
         number=int(person.track.rpartition("-")[2]),
-        foot_2=_foot(person, height_px),
+        foot_2=foot_of(person),
         height_px=height_px,
         keypoints_k3=person.keypoints_k3,
     )
-
-
-def _foot(person: Person, height_px: float) -> tuple[float, float]:
-    """Return the middle between the feet; of hidden feet, that of the box's lower edge."""
-    ankles = [person.keypoints_k3[index] for index in ANKLES]
-    seen: Sequence[FloatArray] = [ankle for ankle in ankles if ankle[2] > 0]
-    if seen:
-        x, y = np.mean([ankle[:2] for ankle in seen], axis=0)
-        return float(x), float(y) + _FOOT_BELOW_ANKLE * height_px
-    left, top, width, height = person.box
-    return left + width / 2, top + height

@@ -6,7 +6,7 @@ import math
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from postprocess.events.geometry import contains
+from ghostpose.geometry import contains
 from postprocess.events.rule import GONE_S, Finding, Verdict
 
 if TYPE_CHECKING:

@@ -123,7 +123,9 @@ def test_the_example_of_tracks_reads_the_file(output: Path) -> None:
     assert re.match(r"vtest-cut-1: 0\.0 s to 23\.5 s, 48 frames", shown.stdout), shown.stdout
 
 
-def test_every_example_is_tested_here() -> None:
-    own = Path(__file__).read_text(encoding="utf-8")
+def test_every_example_is_tested_here_or_beside() -> None:
+    here = Path(__file__)
+    tests = [here, here.with_name("test_examples.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in tests)
     for path in (ROOT / "examples").glob("*.py"):
-        assert path.name in own
+        assert path.name in text

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import samples
 
-from ghostpose.client.streams import Batch, decode_batch
+from ghostpose.client.batches import Batch, decode_batch
 from ghostpose.codec.camera_settings import (
     decode_camera_lease,
     decode_registered,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from roles import make_pipeline
 from whole import Whole
 
 from ghostpose.bus import Bus, Full, MapsReader, PartitionLeases
-from ghostpose.client import PoseReader
+from ghostpose.client import AsyncPoseGroup, AsyncPoseReader, PoseGroup, PoseReader
 from ghostpose.errors import BusError, BusUnavailableError, LeaseLostError, StaleSessionError
 from ghostpose.server import connect, is_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ghostpose.client import Record
 
 
 @pytest.fixture
@@ -100,6 +103,35 @@ def test_a_recording_goes_through_all_roles_into_a_consumer_and_a_database(
         whole.assert_ledger_balances(bus, report)
     assert report.tally.published == 25
     assert bus.counters("hall").poses == 25
+
+
+def test_the_reader_of_asyncio_and_a_group_get_what_the_reader_gets(bus: Bus, url: str) -> None:
+    pipeline = make_pipeline(bus, "twins")
+    pipeline.publish(3)
+    pipeline.infer(3)
+    assert pipeline.commit() == [True] * 3
+
+    async def twins() -> list[Record]:
+        async with AsyncPoseReader(url, ["twins"], start="begin") as reader:
+            return await reader.read(5)
+
+    async def group() -> list[Record]:
+        async with AsyncPoseGroup(url, "async", ["twins"], start="begin") as member:
+            records = await member.read(5)
+            await member.acknowledge(records)
+            return records
+
+    with (
+        PoseReader(url, ["twins"], start="begin") as reader,
+        PoseGroup(url, "sync", ["twins"], start="begin") as member,
+    ):
+        expected, shared = reader.read(5), member.read(5)
+        member.acknowledge(shared)
+    assert len(expected) == 4
+    for others in (shared, asyncio.run(twins()), asyncio.run(group())):
+        assert [one.stream_id for one in others] == [one.stream_id for one in expected]
+    pending = bus.client.xpending(bus.keys.poses("twins"), "sync")
+    assert pending["pending"] == 0
 
 
 @pytest.mark.parametrize("url", ["TLS"], indirect=True)

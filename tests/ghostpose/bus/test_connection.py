@@ -8,8 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.asyncio.sentinel import SentinelManagedSSLConnection as AsyncSentinelManagedSSLConnection
 from redis.sentinel import SentinelManagedSSLConnection
 
+import ghostpose.server as server_module
+from ghostpose import async_server
 from ghostpose.bus import Bus, CameraEntry, Heartbeat
 from ghostpose.codec.registry import encode_heartbeat
 from ghostpose.errors import (
@@ -19,7 +22,7 @@ from ghostpose.errors import (
     ProtocolVersionError,
 )
 from ghostpose.redaction import without_password
-from ghostpose.server import _client
+from ghostpose.server import client_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,14 +96,22 @@ def test_what_is_no_address_is_told_so(url: str) -> None:
         Bus.connect(url, timeout_s=0.2)
 
 
-def test_an_address_of_sentinels_says_all_of_their_master() -> None:
+@pytest.mark.parametrize(
+    ("clients", "encrypted"),
+    [
+        (server_module._CLIENTS, SentinelManagedSSLConnection),
+        (async_server._CLIENTS, AsyncSentinelManagedSSLConnection),
+    ],
+)
+def test_an_address_of_sentinels_says_all_of_their_master(clients: Any, encrypted: type) -> None:
     url = "rediss+sentinel://u:p%40@one,two:7/main/3?ssl_ca_certs=ca.pem"
-    pool: Any = _client(url, {"socket_timeout": 1, "socket_connect_timeout": 1}).connection_pool
+    limits = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    pool: Any = client_for(url, limits, clients, url).connection_pool
     kwargs = pool.connection_kwargs
     assert pool.service_name == "main"
     assert [kwargs[name] for name in ("username", "password", "db")] == ["u", "p@", 3]
     assert kwargs["ssl_ca_certs"] == "ca.pem"
-    assert pool.connection_class is SentinelManagedSSLConnection
+    assert pool.connection_class is encrypted
     asked = [one.connection_pool for one in pool.sentinel_manager.sentinels]
     assert [(one.connection_kwargs["host"], one.connection_kwargs["port"]) for one in asked] == [
         ("one", 26379),

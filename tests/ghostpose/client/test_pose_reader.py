@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from roles import Pipeline, make_pipeline
 
 from ghostpose.client import Cursor, EventRecord, PoseReader, PoseRecord, Record
-from ghostpose.client.streams import Batch, decode_batch
+from ghostpose.client.batches import Batch, decode_batch
 from ghostpose.codec.entries import StreamEntry
 from ghostpose.codec.poses import encode_event, encode_pose
 from ghostpose.errors import BusUnavailableError
@@ -128,7 +128,7 @@ def test_only_the_chosen_cameras_are_read(bus, server) -> None:
 
 
 def test_cameras_that_appear_later_are_read_from_their_begin(bus, server, monkeypatch) -> None:
-    monkeypatch.setattr("ghostpose.client.reader.DISCOVERY_S", 0.05)
+    monkeypatch.setattr("ghostpose.client.reading.DISCOVERY_S", 0.05)
     with PoseReader(server.url) as reader:
         assert reader.read(0) == []
         run(make_pipeline(bus, "late"), 2)
