@@ -173,6 +173,8 @@ class Pipeline:
             return 1 if self.config.mirror.url else 0
         if row.role == "dashboard":
             return 1 if self.config.dashboard.listen else 0
+        if row.role == "link":
+            return 1 if sum(bool(camera.ground) for camera in self.config.cameras) > 1 else 0
         if row.role == "inference":
             return self.config.inference.processes
         return self.config.postprocess.processes if row.role == "postprocess" else row.scale

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Role = Literal["ingest", "inference", "postprocess", "store", "mirror", "dashboard"]
+Role = Literal["ingest", "inference", "postprocess", "store", "mirror", "link", "dashboard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,16 @@ PROCESSES: Final = (
         extra="mqtt",
         needs=("postprocess",),
         purpose="tells an MQTT broker what cameras do and whom they see",
+    ),
+    ProcessRow(
+        role="link",
+        command="link",
+        scale=1,
+        scales=False,
+        restarts_in_run=3,
+        extra="postprocess",
+        needs=("postprocess",),
+        purpose="tells which tracks of different cameras are probably one person",
     ),
     ProcessRow(
         role="dashboard",

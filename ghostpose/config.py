@@ -25,7 +25,7 @@ from pydantic import (
 from ghostpose.dashboard import DashboardConfig
 from ghostpose.live import is_live
 from ghostpose.redaction import without_password
-from ghostpose.rules import LineConfig, Posture, Rules, ZoneConfig
+from ghostpose.rules import GroundPairs, LineConfig, Posture, Rules, ZoneConfig
 from ghostpose.types import (
     DEFAULT_PARTITIONS,
     MapsCodec,
@@ -169,6 +169,10 @@ class CameraConfig(_Frozen):
     postures: tuple[Posture, ...] = ()
     """Postures that are events: `fall`, `hands_up`. See docs/events.md."""
 
+    ground: GroundPairs = ()
+    """Four points of the floor or more, `[[x, y, east, north], ...]`: a pixel, and where it is in
+    metres, from one origin for all cameras. Who is seen by two of them: see docs/persons.md."""
+
     recorded_at: AwareDatetime | None = None
     """When a recording's media time 0 was, with a time zone: makes `captured_at` true. None = the
     file's creation time, else when it is read."""
@@ -176,7 +180,7 @@ class CameraConfig(_Frozen):
     @property
     def rules(self) -> Rules:
         """All that the camera watches for."""
-        return Rules(zones=self.zones, lines=self.lines, postures=self.postures)
+        return Rules(zones=self.zones, lines=self.lines, postures=self.postures, ground=self.ground)
 
     @field_validator("zones", "lines")
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 MAX_POINTS: Final = 64
 
@@ -67,12 +67,35 @@ class LineConfig(_Frozen):
         return points
 
 
+GroundPair = tuple[_Coordinate, _Coordinate, _Coordinate, _Coordinate]
+"""`[x, y, east, north]`: a pixel, and where on the floor it is in metres."""
+
+
+def check_ground(pairs: tuple[GroundPair, ...]) -> tuple[GroundPair, ...]:
+    """Return points of the floor if there are none, or such as tell where it is.
+
+    Raises:
+        InvalidValueError: see `Ground.of`.
+    """
+    if pairs:
+        from ghostpose.ground import Ground  # with numpy, which most configurations don't need
+
+        Ground.of(pairs)
+    return pairs
+
+
+GroundPairs = Annotated[
+    tuple[GroundPair, ...], Field(max_length=MAX_POINTS), AfterValidator(check_ground)
+]
+
+
 class Rules(_Frozen):
-    """All that a camera watches for."""
+    """All that a camera watches for, and where its floor is."""
 
     zones: tuple[ZoneConfig, ...] = ()
     lines: tuple[LineConfig, ...] = ()
     postures: tuple[Posture, ...] = ()
+    ground: GroundPairs = ()
 
     def __bool__(self) -> bool:
-        return bool(self.zones or self.lines or self.postures)
+        return bool(self.zones or self.lines or self.postures or self.ground)

@@ -342,9 +342,9 @@ class PoseMessage:
 
 EventKind = Literal[
     "session_start", "session_end", "gap",
-    "enter", "leave", "dwell", "crowd", "cross", "fall", "hands_up",
+    "enter", "leave", "dwell", "crowd", "cross", "fall", "hands_up", "person",
 ]  # fmt: skip
-"""What happened to a camera, and to people in it (by its zones, lines and postures)."""
+"""What happened to a camera, and to people in it (by its zones, lines, postures and floor)."""
 
 CAMERA_EVENTS: Final[frozenset[EventKind]] = frozenset({"session_start", "session_end", "gap"})
 """Kinds that concern a camera itself."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PREPARES: Final = frozenset(
     {
         *("height", "region", "mirror", "picture", "quality", "max_age_ms"),
-        *("zones", "lines", "postures"),
+        *("zones", "lines", "postures", "ground"),
     }
 )
 """Settings that may change within a session: they matter for one picture at a time, or to

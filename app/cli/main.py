@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "mirror": "app.cli.mirror",
     "dashboard": "app.cli.dashboard",
     "dashboard-token": "app.cli.dashboard_token",
+    "link": "app.cli.link",
     "tail": "app.cli.tail",
     "record": "app.cli.record",
     "replay": "app.cli.replay",

@@ -6,7 +6,7 @@ Made from the same types and limits as the decoders; unknown fields are allowed,
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from ghostpose.codec.camera_state import CameraStatus
 from ghostpose.codec.checks import MAX_INTEGER
@@ -19,6 +19,9 @@ from ghostpose.types import (
     SkipReason,
     Timings,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Schema = dict[str, Any]
 
@@ -111,6 +114,7 @@ def event_details() -> dict[EventKind, Schema]:
         "cross": person(line=name, direction={"enum": ["in", "out"]}),
         "fall": person(),
         "hands_up": person(),
+        "person": _linked(person),
     }  # fmt: skip
 
 
@@ -133,6 +137,18 @@ def _of_person(**properties: Schema) -> Schema:
     track = {"type": "string", "pattern": _TRACK}
     details = _of_frame(**properties, track=track)
     return _optional(details, foot=foot, keypoints=seen["keypoints"])
+
+
+def _linked(person: Callable[..., Schema]) -> Schema:
+    """Return the details of a track that is probably one person with another's."""
+    track = {"type": "string", "pattern": _TRACK}
+    return person(
+        person=_told(track, "The first of all tracks that are linked to this one."),
+        certainty={"const": "probable"},
+        score={"type": "number", "minimum": 0, "maximum": 1},
+        together_s=_number("For how long both were seen at the same time."),
+        other=_object("The other track.", camera=camera_schema(), session=_COUNT, track=track),
+    )
 
 
 def camera_schema() -> Schema:

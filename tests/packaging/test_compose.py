@@ -88,6 +88,7 @@ def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
         "inference": ["cpu"],
         "inference-gpu": ["gpu"],
         "mirror": ["mqtt"],
+        "link": ["link"],
         "dashboard": ["dashboard"],
     }
     devices = services["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]

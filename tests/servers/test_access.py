@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,15 +10,18 @@ import pytest
 import redis
 import samples
 from bus_servers import RealServer, debians_redis, valkey
+from roles import make_pipeline
 from whole import CAMERA, Whole, wait_until
 
 from ghostpose.bus import Bus, CameraLeases, FramePublisher, Registry
 from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.persistence import disk_writes
 from ghostpose.bus.previews import forget_preview, publish_preview
-from ghostpose.client import PoseReader, PreviewReader
+from ghostpose.client import PoseGroup, PoseReader, PreviewReader
 from ghostpose.config import CameraConfig
+from ghostpose.rules import Rules
 from ghostpose.types import EncodedPicture
+from postprocess.linking import run_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,6 +110,36 @@ def test_ingest_may_keep_the_registry_and_consumers_may_look(url_of: Callable[[s
         assert reader.cameras == (CAMERA,)
 
 
+def test_a_group_may_share_claim_and_leave(
+    url_of: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ghostpose.client.sharing.FORGET_AFTER_S", 0.0)
+    with Bus.connect(url_of("admin"), partitions=4) as admin:
+        pipeline = make_pipeline(admin, CAMERA)
+        pipeline.publish()
+        pipeline.infer()
+        pipeline.commit()
+    PoseGroup(url_of("group"), "alarms", start="begin").read(0)  # and dies
+    with PoseGroup(url_of("group"), "alarms", claim_after_s=0.001) as group:
+        records = group.read(5)
+        group.acknowledge(records)
+    assert len(records) == 2
+
+
+def test_who_links_persons_may_read_floors_and_poses_and_tell(
+    url_of: Callable[[str], str],
+) -> None:
+    floor = Rules(ground=((0, 0, 0, 0), (9, 0, 1, 0), (9, 9, 1, 1), (0, 9, 0, 1)))
+    stop = threading.Event()
+    stop.set()
+    with Bus.connect(url_of("admin"), partitions=4) as admin:
+        for name in (CAMERA, "yard"):
+            admin.register_camera(name, policy="latest", credit=1, rules=floor)
+        assert run_link(url_of("link"), stop) == 0
+        with redis.Redis.from_url(url_of("link")) as client:
+            client.xadd(admin.keys.events(CAMERA), {"d": "{}"})
+
+
 REFUSED: Final[dict[str, list[tuple[Any, ...]]]] = {
     "ingest": [
         ("XADD", f"{HALL}:poses:{CAMERA}", "*", "d", "{}"),
@@ -135,6 +169,17 @@ REFUSED: Final[dict[str, list[tuple[Any, ...]]]] = {
         ("SET", f"{HALL}:preview:{CAMERA}", "x"),
         ("HSET", "ghostpose:cameras", CAMERA, "{}"),
         ("HGETALL", "ghostpose:{registry}:sources"),
+        ("EVAL", "return 1", "0"),
+    ],
+    "link": [
+        ("XADD", f"{HALL}:poses:{CAMERA}", "*", "d", "{}"),
+        ("HSET", f"{HALL}:cam:{CAMERA}", "credit", "9"),
+        ("EVAL", "return 1", "0"),
+    ],
+    "group": [
+        ("XADD", f"{HALL}:poses:{CAMERA}", "*", "d", "{}"),
+        ("XREAD", "STREAMS", f"{HALL}:frames", "0"),
+        ("XGROUP", "DESTROY", f"{HALL}:poses:{CAMERA}", "store"),
         ("EVAL", "return 1", "0"),
     ],
     "mirror": [

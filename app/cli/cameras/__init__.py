@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from app.cli.cameras import edit, files, look, test, tune
+from app.cli.cameras import edit, files, ground, look, test, tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[Callable[..., None], str]]] = {
     "show": (look.show, look.EXAMPLES["show"]),
     "test": (test.test, test.EXAMPLES["test"]),
     "tune": (tune.tune, tune.EXAMPLES["tune"]),
+    "ground": (ground.ground, ground.EXAMPLES["ground"]),
     "import": (files.import_, files.EXAMPLES["import"]),
     "export": (files.export, files.EXAMPLES["export"]),
 }
