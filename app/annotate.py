@@ -22,7 +22,7 @@ from ingest.clock import MediaClock
 from ingest.sources import NoPicture, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ghostpose.config import CameraConfig
     from ghostpose.types import ByteArray, PoseMessage
+    from ingest.sources import Picture
 
 TIME_DIGITS: Final = 6
 """Pose messages carry media time to the microsecond."""
@@ -97,40 +98,71 @@ def _annotate(
     return sheet
 
 
-def drawn_frames(camera: CameraConfig, messages: Sequence[PoseMessage]) -> Iterator[DrawnFrame]:
+def drawn_frames(camera: CameraConfig, messages: Iterable[PoseMessage]) -> Iterator[DrawnFrame]:
     """Read the source once more and give each picture that has a message, drawn.
 
-    What of the picture is seen under the skeletons is as the camera's `privacy` says.
+    `messages` are of one session, in order. What of the picture is seen under the skeletons is as
+    the camera's `privacy` says.
     """
-    by_time = {round(message.media_time, TIME_DIGITS): message for message in messages}
-    recent, coming = RecentPeople(), deque(messages)
-    for time_s, image_hw3 in _pictures(camera, by_time):
-        message = by_time[time_s]
-        while coming and coming[0].media_time <= message.media_time + HOLD_S:
-            recent.add(coming.popleft())
-        shown_hw3 = masked(image_hw3, camera.privacy, (), recent.around(message))
-        yield DrawnFrame(draw_people(shown_hw3, message.people), message)
+    ahead = _MessagesAhead(messages)
+    for time_s, picture in _pictures(camera):
+        message = ahead.at(time_s)
+        if message is not None:
+            shown_hw3 = masked(
+                _pixels(camera, picture), camera.privacy, (), ahead.recent.around(message)
+            )
+            yield DrawnFrame(draw_people(shown_hw3, message.people), message)
+        if ahead.is_over:
+            return
 
 
-def _pictures(
-    camera: CameraConfig, wanted: Mapping[float, object]
-) -> Iterator[tuple[float, ByteArray]]:
-    """Give the wanted pictures at the size of the source, mirrored as the camera says."""
-    last = max(wanted)
+class _MessagesAhead:
+    """A session's messages, read as far ahead of the picture as masking looks."""
+
+    def __init__(self, messages: Iterable[PoseMessage]) -> None:
+        self.recent: Final = RecentPeople()
+        self._rest = iter(messages)
+        self._coming: deque[PoseMessage] = deque()
+        self._next = next(self._rest, None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no message is left that a picture could have."""
+        return not self._coming and self._next is None
+
+    def at(self, time_s: float) -> PoseMessage | None:
+        """Return the message of this media time, if there is one; times asked for grow."""
+        while self._next is not None and self._next.media_time <= time_s + HOLD_S:
+            self._coming.append(self._next)
+            self.recent.add(self._next)
+            self._next = next(self._rest, None)
+        while self._coming and _time_s(self._coming[0]) < time_s:
+            self._coming.popleft()
+        if self._coming and _time_s(self._coming[0]) == time_s:
+            return self._coming.popleft()
+        return None
+
+
+def _time_s(message: PoseMessage) -> float:
+    return round(message.media_time, TIME_DIGITS)
+
+
+def _pictures(camera: CameraConfig) -> Iterator[tuple[float, Picture]]:
+    """Give all pictures with their repaired times, which grow."""
     source = open_source(camera)
     try:
         clock = MediaClock(source.info.nominal_interval_s)
         for picture in source.pictures():
-            if isinstance(picture, NoPicture):
-                continue
-            time_s = round(clock.read(picture.media_time), TIME_DIGITS)
-            if time_s in wanted:
-                image_hw3 = picture.pixels(picture.width, picture.height)
-                yield time_s, image_hw3[:, ::-1] if camera.mirror else image_hw3
-            if time_s >= last:
-                return
+            if not isinstance(picture, NoPicture):
+                yield round(clock.read(picture.media_time), TIME_DIGITS), picture
     finally:
         source.close()
+
+
+def _pixels(camera: CameraConfig, picture: Picture) -> ByteArray:
+    """Return a picture at the size of the source, mirrored as the camera says."""
+    image_hw3 = picture.pixels(picture.width, picture.height)
+    return image_hw3[:, ::-1] if camera.mirror else image_hw3
 
 
 @dataclass(slots=True)

@@ -296,6 +296,15 @@ class StoreConfig(_Frozen):
     run --output DIR` stores to `DIR/ghostpose.sqlite` unless told otherwise."""
 
 
+class JobsConfig(_Frozen):
+    """The queue of jobs. See docs/jobs.md."""
+
+    url: str | None = None
+    """The server that holds it: a single one, or behind sentinels, never a cluster, and one that
+    evicts nothing (`noeviction`). The environment variable `GHOSTPOSE_JOBS_URL` wins over this;
+    none = the server of `redis`."""
+
+
 class MirrorConfig(_Frozen):
     """An MQTT broker that is told what cameras do and whom they see. See docs/mqtt.md."""
 
@@ -328,6 +337,7 @@ class GhostposeConfig(_Frozen):
     inference: InferenceConfig = InferenceConfig()
     postprocess: PostprocessConfig = PostprocessConfig()
     store: StoreConfig = StoreConfig()
+    jobs: JobsConfig = JobsConfig()
     mirror: MirrorConfig = MirrorConfig()
     dashboard: DashboardConfig = DashboardConfig()
 

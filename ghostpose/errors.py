@@ -72,6 +72,10 @@ class StoreError(UserError):
     """The database can't be used: its address, its driver, or a schema of another version."""
 
 
+class JobError(UserError):
+    """A job is not there or not in a state for what was asked, or no queue can be where it is."""
+
+
 class DiskError(GhostposeError):
     """A file can't be written any further: its disk is full, or fails."""
 

@@ -40,6 +40,10 @@ COMMANDS: Final = {
     "dashboard-token": "app.cli.dashboard_token",
     "link": "app.cli.link",
     "tail": "app.cli.tail",
+    "analyze": "app.cli.analyze",
+    "export-results": "app.cli.export_results",
+    "render": "app.cli.render",
+    "report": "app.cli.report",
     "record": "app.cli.record",
     "replay": "app.cli.replay",
     "chaos": "app.cli.chaos",
@@ -56,6 +60,7 @@ COMMANDS: Final = {
 
 GROUPS: Final = {
     "cameras": "app.cli.cameras",
+    "jobs": "app.cli.jobs",
     "dead": "app.cli.dead",
     "config": "app.cli.config",
 }

@@ -64,6 +64,29 @@ StoreUrl = Annotated[
     typer.Option("--store", metavar="URL", help="Database, such as sqlite:///poses.sqlite"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+Jobs = Annotated[
+    str | None,
+    typer.Option(
+        "--jobs",
+        metavar="URL",
+        envvar="GHOSTPOSE_JOBS_URL",
+        help="Server that holds the queue of jobs [default: that of --redis]",
+    ),
+]
+Queue = Annotated[
+    bool, typer.Option("--queue", help="Leave it to ghostpose jobs work; print the job's id")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="With --queue: show progress until it is done")]
+OfCameras = Annotated[
+    list[str] | None, typer.Option("--camera", metavar="NAME", help="Of this camera; repeatable")
+]
+OfSession = Annotated[int | None, typer.Option("--session", min=0, help="Of this session only")]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="From this time on: 2026-11-25, 2026-11-25T08:30, with or"
+                 " without a time zone (then this machine's)"),
+]  # fmt: skip
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until before this time")]
 
 
 def parse_size(text: str, option: str) -> tuple[int, int]:

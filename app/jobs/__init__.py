@@ -1,0 +1,1 @@
+"""What is done with recordings and results, now or as jobs: analyses, exports, videos, reports."""

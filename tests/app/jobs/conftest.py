@@ -1,0 +1,60 @@
+"""A store with known content, a small disk, and commands run as a user does."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from job_support import DOOR, EVENTS, FIRST, FRAMES, HALL, SECOND, Command, message
+
+from app.cli.main import main
+from postprocess.store import Batch, open_database, write_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def ghostpose(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `ghostpose ...` in this process and return what it prints on both."""
+
+    def run(*arguments: str | Path, code: int = 0) -> str:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        text = captured.out + captured.err
+        assert (caught.value.code or 0) == code, text
+        return text
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a store: two sessions of the hall, one of the door, and some events."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'poses.sqlite'}"
+    engine = open_database(url)
+    opened = ((HALL, FIRST), (HALL, SECOND), (DOOR, FIRST))
+    poses = [message(camera, session, seq) for camera, session in opened for seq in range(FRAMES)]
+    with engine.begin() as connection:
+        write_batch(connection, Batch(poses, EVENTS))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of 12 KB, which needs the right to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -1,0 +1,69 @@
+"""A deployment with a stand-in for the network, in threads of the test, and real job workers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Self
+
+from postprocess.loop import run_postprocess
+from postprocess.store import run_store
+from workers.loop import run_inference
+from workers.options import WorkerOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LIMIT_S = 60.0
+
+QUICK_TO_NOTICE = (
+    "import app.jobs.worker as w; w.DEAD_S, w.CLEAN_EVERY_S, w.BEAT_S = 2, 1, 1;"
+    "from app.cli.main import main; main()"
+)
+"""A job worker that takes others for dead soon."""
+
+
+class JobSite:
+    """Inference, post-processing and a store at `url`, until the block ends."""
+
+    def __init__(self, url: str, folder: Path, engine: str = "stub:1") -> None:
+        self.url, self.database = url, folder / "poses.sqlite"
+        self.store_url = f"sqlite:///{self.database}"
+        self._stop = threading.Event()
+        options = WorkerOptions(engine=engine, batch=1)
+        self._roles: tuple[Callable[[], object], ...] = (
+            lambda: run_inference(url, options, self._stop),
+            lambda: run_postprocess(url, self._stop),
+            lambda: run_store(url, self.store_url, self._stop),
+        )
+        self._threads = [threading.Thread(target=role, daemon=True) for role in self._roles]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
+
+    def stored(self, camera: str) -> list[tuple[int, int]]:
+        """Return session and seq of each frame of a camera in the database."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(
+                "SELECT session, seq FROM poses JOIN cameras ON cameras.id = camera_id"
+                " WHERE name = ? ORDER BY session, seq",
+                (camera,),
+            ).fetchall()
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    until = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < until, f"{what}: did not happen within {LIMIT_S} s"
+        time.sleep(0.05)

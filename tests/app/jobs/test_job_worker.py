@@ -1,0 +1,183 @@
+"""Jobs done by real workers: to their end, through crashes, and no further than asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from job_site import QUICK_TO_NOTICE, JobSite, wait_until
+
+from app.jobs.queue import JobQueue
+from app.jobs.requests import Analyze, ExportResults, Selection
+from ghostpose.bus import Bus, EmbeddedServer
+from ghostpose.config import CameraConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from job_support import Command
+
+ROOT = Path(__file__).parents[3]
+HEAVY = ("libtorch", "libav", "cv2", "openvino", "libarrow")
+
+
+class Worker(subprocess.Popen[str]):
+    """`ghostpose jobs work` as a process."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__(
+            [sys.executable, "-c", QUICK_TO_NOTICE, "jobs", "work", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self) -> str:
+        """Wait for its end; return what it said."""
+        _, said = self.communicate(timeout=60)
+        return said
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobSite]:
+    with (
+        EmbeddedServer() as server,
+        JobSite(server.url, tmp_path_factory.mktemp("site"), "stub:10") as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def queue(site: JobSite) -> Iterator[JobQueue]:
+    with JobQueue.connect(site.url) as connected:
+        yield connected
+
+
+@pytest.fixture
+def work(site: JobSite) -> Iterator[Callable[..., Worker]]:
+    """Start workers; those that still run at the end are killed."""
+    started: list[Worker] = []
+
+    def start(*arguments: str) -> Worker:
+        started.append(Worker("--redis", site.url, *arguments))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        worker.communicate()
+
+
+FRAMES = 120
+SOURCE = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
+
+
+def analysis(name: str) -> Analyze:
+    """Something that takes over a second, since the stand-in takes 10 ms a frame."""
+    return Analyze(
+        camera=CameraConfig(name=name, source=SOURCE, policy="every", credit=8, height=64)
+    )
+
+
+def assert_every_frame_is_stored_once(site: JobSite, queue: JobQueue, job_id: str) -> None:
+    state = queue.state(job_id)
+    assert state.status == "finished", state
+    assert (state.result["frames"], state.result["poses"]) == (FRAMES, FRAMES)
+    session = state.result["session"]
+    stored = site.stored(state.result["camera"])
+    assert stored == [(session, seq) for seq in range(FRAMES)]
+
+
+def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
+    store_url: str, queue: JobQueue, work: Callable[..., Worker], ghostpose: Command, tmp_path: Path
+) -> None:
+    def export(name: str, *cameras: str) -> str:
+        asked = Selection(cameras=cameras)
+        return queue.add(ExportResults(selection=asked, format="csv", output=tmp_path / name), name)
+
+    good, bad, better = export("a.csv"), export("b.csv", "attic"), export("c.csv", "door")
+    foreign = queue.rq.enqueue_call("os.system", ("touch /tmp/no",)).id
+    said = work("--store", store_url, "--until-empty").end()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "c.csv"}
+    states = {state.id: state for state in queue.states()}
+    assert [states[one].status for one in (good, bad, better)] == ["finished", "failed", "finished"]
+    assert states[good].result["people"] == 192
+    assert states[good].step.percent == 100
+    assert "no camera 'attic'" in str(states[bad].problem)
+    assert (states[bad].exit_code, states[bad].tries_left) == (2, 0), "it would fail again"
+    assert states[foreign].status == "failed"
+    assert "nothing that this ghostpose knows" in str(states[foreign].problem)
+    assert "Traceback" not in said
+    shown = json.loads(ghostpose("jobs", "show", bad, "--json", "--jobs", queue.address))
+    assert "no camera 'attic'" in shown["problem"]
+
+
+def test_a_job_whose_worker_is_killed_goes_on_without_losing_or_doubling_a_frame(
+    site: JobSite, queue: JobQueue, work: Callable[..., Worker]
+) -> None:
+    job_id = queue.add(analysis("killed"), "analyze killed")
+    first = work()
+    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
+    first.kill()
+    first.end()
+    assert queue.state(job_id).status == "started", "nobody knows yet"
+    assert len(site.stored("killed")) < FRAMES
+    work()
+    wait_until(lambda: queue.state(job_id).is_over, "another goes on")
+    assert_every_frame_is_stored_once(site, queue, job_id)
+
+
+def test_a_worker_that_is_asked_to_stop_gives_its_job_back_and_it_costs_no_try(
+    site: JobSite, queue: JobQueue, work: Callable[..., Worker]
+) -> None:
+    job_id = queue.add(analysis("stopped"), "analyze stopped")
+    tries = queue.state(job_id).tries_left
+    first = work()
+    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
+    first.send_signal(signal.SIGTERM)
+    first.end()
+    assert first.returncode == 0
+    assert (queue.state(job_id).status, queue.state(job_id).tries_left) == ("queued", tries)
+    work("--until-empty").end()
+    assert_every_frame_is_stored_once(site, queue, job_id)
+
+
+def test_a_running_job_is_cancelled_and_done_again_where_it_was(
+    site: JobSite, queue: JobQueue, work: Callable[..., Worker], ghostpose: Command
+) -> None:
+    job_id, address = queue.add(analysis("cancelled"), "analyze"), ("--jobs", queue.address)
+    worker = work()
+    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
+    loaded = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8")
+    assert not any(name in loaded for name in HEAVY), "it forks, and these don't bear that"
+    ghostpose("jobs", "cancel", job_id, *address)
+    wait_until(lambda: queue.state(job_id).is_over, "it is stopped")
+    assert queue.state(job_id).status == "stopped"
+    assert len(site.stored("cancelled")) < FRAMES
+    ghostpose("jobs", "retry", job_id, *address)
+    wait_until(lambda: queue.state(job_id).is_over, "it is done")
+    assert_every_frame_is_stored_once(site, queue, job_id)
+
+
+def test_recordings_that_can_not_be_read_hold_up_no_other(
+    site: JobSite, work: Callable[..., Worker], ghostpose: Command, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(os.urandom(1000))
+    work()
+    videos = ("no.mp4", broken, "pattern:frames=20&fps=50&width=64&height=48")
+    how = ("--height", "64", "--redis", site.url, "--queue", "--wait", "--json")
+    rows = json.loads(ghostpose("analyze", *videos, *how, code=2).splitlines()[0])["videos"]
+    assert rows["pattern"]["poses"] == 20
+    assert len(site.stored("pattern")) == 20
+    assert "no.mp4" in rows["no"]["problem"]
+    assert "broken" in rows["broken"]["problem"]
+    with Bus.connect(site.url) as bus:
+        assert not {"no", "broken"} & bus.cameras().keys()
