@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import av
 import cv2
 import redis
-from av.video.reformatter import VideoReformatter
 
 from benchmarks.clips import CLIP
 from benchmarks.jpeg_poses import pose_agreement
 from ghostpose.bus import EmbeddedServer
 from ghostpose.codec.images import decode_picture, encode_picture
 from ingest.prepare import fit_height, resize
+from ingest.sources.scaling import Scaler
 from ingest.sources.video_picture import VideoPicture
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def decoding_ms(clip: Path, threads: int, frames: int = 150) -> float:
 def resizing(frames: list[av.VideoFrame], height: int) -> dict[str, dict[str, float]]:
     """Compare FFmpeg's scaler from the decoder's format with OpenCV's after a full conversion."""
     width, _ = fit_height(frames[0].width, frames[0].height, height)
-    reformatter = VideoReformatter()
-    pictures = [VideoPicture(frame, 0.0, 0, reformatter) for frame in frames]
+    scaler = Scaler()
+    pictures = [VideoPicture(frame, 0.0, 0, scaler) for frame in frames]
 
     def with_opencv(picture: VideoPicture) -> ByteArray:
         return resize(picture.frame.to_ndarray(format="bgr24"), width, height)
@@ -180,8 +180,8 @@ def measure(*, full: bool) -> dict[str, Any]:
     cv2.setNumThreads(1)
     frames = read_frames(CLIP, FRAMES_FULL if full else FRAMES)
     width, _ = fit_height(frames[0].width, frames[0].height, HEIGHT_PX)
-    reformatter = VideoReformatter()
-    images = [VideoPicture(f, 0.0, 0, reformatter).pixels(width, HEIGHT_PX) for f in frames]
+    scaler = Scaler()
+    images = [VideoPicture(f, 0.0, 0, scaler).pixels(width, HEIGHT_PX) for f in frames]
     port = free_port()
     with (
         EmbeddedServer(port=port) as server,

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import av
 import av.error
-from av.video.reformatter import VideoReformatter
 
 from ghostpose.errors import SourceError
 from ghostpose.redaction import without_password
@@ -31,6 +30,7 @@ from ingest.sources.protocol import (
     Undecodable,
     Undecoded,
 )
+from ingest.sources.scaling import Scaler
 from ingest.sources.stream_errors import opening_failed, reading_failed
 from ingest.sources.video_picture import VideoPicture, nominal_fps, quarter_turns_of, reason_of
 
@@ -116,7 +116,7 @@ class NetworkStream:
         self._clockless = self._container.format.name in CLOCKLESS
         self._opened_s = time.monotonic()
         self._origin_pts = self._stream.start_time
-        self._reformatter = VideoReformatter()
+        self._scaler = Scaler()
         self._items = self._read()
         self._first: deque[Item] = deque()
         self.info = self._describe(self._first_picture())
@@ -218,9 +218,7 @@ class NetworkStream:
         return frames
 
     def _picture(self, frame: av.VideoFrame) -> VideoPicture:
-        return VideoPicture(
-            frame, self._media_time(frame), quarter_turns_of(frame), self._reformatter
-        )
+        return VideoPicture(frame, self._media_time(frame), quarter_turns_of(frame), self._scaler)
 
     def _media_time(self, frame: av.VideoFrame) -> float | None:
         if self._clockless:

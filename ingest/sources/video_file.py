@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
-from av.video.reformatter import VideoReformatter
 
 from ghostpose.errors import SourceError
 from ghostpose.types import MAX_SIDE_PX
 from ingest.sources.protocol import Picture, SourceInfo, Undecodable
+from ingest.sources.scaling import Scaler
 from ingest.sources.video_picture import VideoPicture, nominal_fps, quarter_turns_of, reason_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class VideoFile:
         self._end_s, self._video_end_s, self._last_is_whole = 0.0, 0.0, True
         if self._start_s > 0:
             self._seek()
-        self._reformatter = VideoReformatter()
+        self._scaler = Scaler()
         self._items = self._read()
         self._first: deque[Picture | Undecodable] = deque()
         self.info = self._describe(self._first_picture())
@@ -184,7 +184,7 @@ class VideoFile:
         time_s = None
         if frame.pts is not None and frame.time_base is not None:
             time_s = float((frame.pts - self._origin_pts) * frame.time_base)
-        return VideoPicture(frame, time_s, quarter_turns_of(frame), self._reformatter)
+        return VideoPicture(frame, time_s, quarter_turns_of(frame), self._scaler)
 
     def _missing_tail(self) -> str | None:
         """Say it if the container's header promised more than came."""

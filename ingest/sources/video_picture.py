@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 
 from ingest.sampling import sampled
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from ghostpose.types import ByteArray
+    from ingest.sources.scaling import Scaler
 
 FPS_RANGE: Final = (0.01, 1000.0)
 """Frame rates outside are mistakes of the container, not rates."""
@@ -27,14 +27,13 @@ DEFAULT_FPS: Final = 25.0
 class VideoPicture:
     """A decoded frame in the decoder's format. `quarter_turns` to the left make it upright.
 
-    `reformatter` is shared by a source's pictures: making one costs more than using it. So only
-    one thread may ask for pixels.
+    `scaler` is shared by a source's pictures, so only one thread may ask for pixels.
     """
 
     frame: av.VideoFrame
     media_time: float | None
     quarter_turns: int
-    reformatter: VideoReformatter
+    scaler: Scaler
 
     @property
     def width(self) -> int:
@@ -47,23 +46,10 @@ class VideoPicture:
         return self.frame.width if self.quarter_turns % 2 else self.frame.height
 
     def pixels(self, width: int, height: int) -> ByteArray:
-        """See `Picture.pixels`.
-
-        FFmpeg's scaler goes from the decoder's format straight to small BGR pixels, which costs a
-        fraction of converting the whole picture and shrinking that with OpenCV's INTER_AREA, and
-        its AREA gives the same picture (benchmarks/pictures.py measures both).
-        """
+        """See `Picture.pixels`."""
         if self.quarter_turns % 2:
             width, height = height, width
-        shrinks = width <= self.frame.width and height <= self.frame.height
-        small = self.reformatter.reformat(
-            self.frame,
-            width=width,
-            height=height,
-            format="bgr24",
-            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
-        )
-        image_hw3 = small.to_ndarray().astype(np.uint8, copy=False)
+        image_hw3 = self.scaler.bgr(self.frame, width, height)
         return np.rot90(image_hw3, self.quarter_turns) if self.quarter_turns else image_hw3
 
     def sample(self) -> ByteArray:
