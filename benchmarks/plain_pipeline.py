@@ -93,7 +93,7 @@ def unpacked(message: dict[str, Any], dtype: type) -> np.ndarray:
 def main() -> None:
     role, url, *more = sys.argv[1:]
     roles = {"read": read, "infer": infer, "group": group}
-    with redis.Redis.from_url(url) as client:
+    with redis.Redis.from_url(url, socket_timeout=None) as client:
         roles[role](client, *more)  # type: ignore[operator]
 
 
