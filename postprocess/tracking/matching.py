@@ -28,6 +28,8 @@ def match_rounds(rounds: Iterable[Floats]) -> tuple[Indices, Indices]:
         open_np = affinity_np.copy()
         open_np[rows] = 0
         open_np[:, columns] = 0
+        if not open_np.any():
+            continue
         row, column = match(open_np)
         rows, columns = np.concatenate([rows, row]), np.concatenate([columns, column])
     return rows, columns

@@ -31,6 +31,7 @@ from postprocess.tracking.affinity import (
     crowding,
     shares_inside,
     track_boxes,
+    within,
 )
 from postprocess.tracking.matching import match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
@@ -168,7 +169,9 @@ def _associate(
 
 
 def _rest(taken: Indices, count: int) -> Indices:
-    return np.flatnonzero(~np.isin(np.arange(count), taken))
+    left = np.ones(count, np.bool_)
+    left[taken] = False
+    return np.flatnonzero(left)
 
 
 def _learn(
@@ -275,13 +278,13 @@ def _report(
     # A track's height trembles less than a sighting's.
     box_p4 = body_boxes(keypoints_pk3, tracks.height_n[row])
     if size is not None:
-        box_p4 = np.clip(box_p4, 0, np.array([*size, *size], np.float32) - 1)
+        box_p4 = within(box_p4, np.array([*size, *size], np.float32) - 1)
     return tuple(
-        replace(
-            one,
-            track=f"{camera}-{number}",
-            box=(left, top, right - left, bottom - top),
-            keypoints_k3=keypoints_k3,
+        Person(
+            one.score,
+            (left, top, right - left, bottom - top),
+            keypoints_k3,
+            f"{camera}-{number}",
         )
         for one, number, (left, top, right, bottom), keypoints_k3 in zip(
             found, tracks.number_n[row].tolist(), box_p4.tolist(), keypoints_pk3, strict=True

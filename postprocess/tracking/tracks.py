@@ -6,8 +6,8 @@ three entries; 4 = left, top, right, bottom. Pixels are the source picture's, ti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -74,19 +74,23 @@ class Tracks:
 
     def rows(self, which_n: NDArray[np.bool_] | Indices) -> Tracks:
         """Return the chosen rows, in that order."""
-        return Tracks(**{f.name: getattr(self, f.name)[which_n] for f in fields(self)})
+        return Tracks(*(column[which_n] for column in self._columns()))
 
     def first(self, count: int) -> Tracks:
         """Return at most the first `count` rows."""
-        return self.rows(np.arange(min(count, len(self))))
+        return self if len(self) <= count else self.rows(np.arange(count))
 
     def followed_by(self, other: Tracks) -> Tracks:
         """Return these rows and then those of `other`."""
-        return Tracks(
-            **{
-                f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)])
-                for f in fields(self)
-            }
+        if not len(other):
+            return self
+        both = zip(self._columns(), other._columns(), strict=True)
+        return Tracks(*map(np.concatenate, both))
+
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return (
+            *(self.number_n, self.seen_at_n, self.xy_nk2, self.slope_nk2),
+            *(self.age_nk, self.velocity_n2, self.covariance_n3, self.height_n),
         )
 
 
