@@ -8,63 +8,34 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ghostpose.bus import Bus, FrameReader
-from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
-from ghostpose.codec.maps import encode_maps
 from ghostpose.errors import (
     BusFullError,
     BusUnavailableError,
     EngineBrokenError,
-    InvalidValueError,
     UserError,
 )
 from workers.batching import by_size, in_batches
+from workers.counts import Counts
 from workers.engines import create_engine
 from workers.holding import Holding
 from workers.intake import Intake
+from workers.outlet import Done, Outlet
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from ghostpose.bus import FrameDelivery
     from ghostpose.types import Maps
     from workers.batching import PreparedFrame
     from workers.engines import Engine
     from workers.options import WorkerOptions
 
-STOP_GRACE_S: Final = 3.0
-"""How long a worker that is to stop still tries to hand in what it holds."""
-
 _log = logging.getLogger("workers.Worker")
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a worker has done so far; shown in its heartbeat."""
-
-    frames: int = 0
-    batches: int = 0
-    lost_races: int = 0
-    buried: int = 0
-    inference_s: float = 0.0
-    started_s: float = 0.0
-
-    def as_load(self) -> dict[str, float]:
-        """Return the numbers by name: totals, and means per second, batch and frame."""
-        return {
-            "frames": self.frames,
-            "lost_races": self.lost_races,
-            "buried": self.buried,
-            "fps": self.frames / max(time.monotonic() - self.started_s, 1e-3),
-            "batch_mean": self.frames / max(self.batches, 1),
-            "inference_ms": 1000 * self.inference_s / max(self.frames, 1),
-        }
 
 
 def run_inference(
@@ -100,19 +71,27 @@ def run_inference(
 
 
 class Worker:
-    """Runs one engine. The intake's thread takes and decodes; this one infers and hands in."""
+    """Runs one engine. The intake's thread takes and decodes, this one infers, the outlet's codes
+    the maps and hands them in."""
 
     def __init__(
         self, bus: Bus, name: str, engine: Engine, options: WorkerOptions, stop: threading.Event
     ) -> None:
         self._bus, self._name, self._engine = bus, name, engine
         self._options, self._stop = options, stop
-        # A reader belongs to one thread; all speak for the same worker.
-        self._outlet = FrameReader(bus, name)
         self._clock = ServerClock(bus)
         self._counts = Counts(started_s=time.monotonic())
         self._worked_hw: tuple[int, ...] | None = None
+        # A reader belongs to one thread; all speak for the same worker.
         self._holding = Holding(FrameReader(bus, name), options.min_idle_s)
+        self._outlet = Outlet(
+            FrameReader(bus, name),
+            self._holding,
+            self._counts,
+            stop,
+            codec=options.maps,
+            batch=options.batch_size,
+        )
 
     def run(self) -> Counts:
         """See `run_inference`."""
@@ -120,6 +99,7 @@ class Worker:
         with (
             Heartbeats(self._bus, "inference", self._name, self._counts.as_load),
             self._holding,
+            self._outlet,
             Intake(inlet, self._options, self._holding, self._clock, self._stop) as intake,
         ):
             while (batch := intake.next_batch()) is not None:
@@ -137,7 +117,14 @@ class Worker:
         self._counts.inference_s += elapsed_s
         for frame, its_maps in zip(frames, maps, strict=True):
             if its_maps is not None:
-                self._hand_in(frame, its_maps, started_ms, elapsed_s * 1000)
+                self._outlet.end(
+                    Done(
+                        frame.delivery,
+                        its_maps,
+                        started_ms=started_ms,
+                        inference_ms=1000 * elapsed_s,
+                    )
+                )
 
     def _infer(self, frames: Sequence[PreparedFrame]) -> Sequence[Maps | None]:
         """Return each frame's maps; None for a frame that the network fails on, now buried."""
@@ -153,7 +140,7 @@ class Worker:
             return self._run_engine([frame])[0]
         except Exception as error:
             self._check_engine(frame, error)
-            self._bury(frame, f"the network fails on it: {error}")
+            self._outlet.end(Done(frame.delivery, None, f"the network fails on it: {error}"))
             return None
 
     def _run_engine(self, frames: Sequence[PreparedFrame]) -> Sequence[Maps]:
@@ -180,56 +167,8 @@ class Worker:
                 f"engine {self._engine.name} on {self._engine.device} no longer works: {error}"
             ) from cause
 
-    def _hand_in(
-        self, frame: PreparedFrame, maps: Maps, started_ms: float, inference_ms: float
-    ) -> None:
-        """Publish a frame's maps, or bury a frame whose maps can't be published."""
-        try:
-            data = encode_maps(maps, self._options.maps)
-        except InvalidValueError as error:
-            self._bury(frame, f"its maps can't be sent: {error}")
-            return
-        delivery = frame.delivery
-        wait_ms = max(0.0, started_ms - delivery.message.published_ms)
-        was_first = self._until_answered(
-            delivery,
-            lambda: self._outlet.finish_encoded(
-                delivery, data, wait_ms=wait_ms, inference_ms=inference_ms
-            ),
-        )
-        if was_first is not None:
-            self._counts.frames += was_first
-            self._counts.lost_races += not was_first
-
-    def _bury(self, frame: PreparedFrame, detail: str) -> None:
-        delivery = frame.delivery
-        _log.warning("frame %s is buried: %s", delivery.message.id, detail)
-        if self._until_answered(delivery, lambda: self._outlet.bury(delivery, "poison", detail)):
-            self._counts.buried += 1
-
-    def _until_answered(self, delivery: FrameDelivery, step: Callable[[], bool]) -> bool | None:
-        """Do the step that ends a frame; a server that is away or full is waited for.
-
-        Returns whether this worker was first; None: it is to stop, and the frame is left to others.
-        """
-        backoff, stopping_since_s = Backoff(), None
-        try:
-            while True:
-                try:
-                    return step()
-                except (BusUnavailableError, BusFullError) as error:
-                    if backoff.failures == 0:
-                        _log.warning("waits to hand frames in: %s", error)
-                if self._stop.wait(backoff.next_s()):
-                    stopping_since_s = stopping_since_s or time.monotonic()
-                    if time.monotonic() - stopping_since_s > STOP_GRACE_S:
-                        return None
-                    time.sleep(0.1)
-        finally:
-            self._holding.let_go(delivery)
-
     def _leave(self) -> None:
         try:
-            self._outlet.close()
+            FrameReader(self._bus, self._name).close()
         except (BusUnavailableError, BusFullError) as error:
             _log.warning("worker %s could not leave its groups: %s", self._name, error)

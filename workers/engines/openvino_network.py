@@ -47,7 +47,10 @@ _LIGHTWEIGHT_OPENPOSE_OUTPUTS: Final = {"Mconv7_stage2_L1", "Mconv7_stage2_L2"}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A model that takes uint8 (n, h, w, 3) BGR and gives float32; which output is which."""
+    """A model that takes uint8 (n, h, w, 3) BGR and gives float32; which output is which.
+
+    `is_int8`: it was quantised, whoever did that.
+    """
 
     path: Path
     model: openvino.Model
@@ -77,7 +80,7 @@ def open_network(
         pcm_output=pcm,
         paf_output=paf,
         paf_offset_cells=said if paf_offset_cells is None else paf_offset_cells,
-        is_int8=record is not None and record.precision == "int8",
+        is_int8=any(op.get_type_name() == "FakeQuantize" for op in model.get_ops()),
     )
 
 
