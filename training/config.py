@@ -74,6 +74,11 @@ class TrainConfig(BaseModel):
     ema: float = Field(default=0.998, ge=0, lt=1)
     """Decay of the averaged weights, which are the run's result."""
 
+    freeze_norm: bool = False
+    """Keep batch norm's statistics as the start has them. Those of small batches are strange to a
+    network that large ones trained: its loss was five times as high by those of 16 crops, and the
+    same by those of 64."""
+
     seed: int = 0
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -139,7 +139,7 @@ class Trainer:
         )
         self._teacher: TorchTeacher | None = None
         if config.teacher is not None and config.teacher.runtime == "torch":
-            self._teacher = TorchTeacher(config.teacher, self._device)
+            self._teacher = TorchTeacher(config.teacher, self._device, self._teachers_type())
         self._steps = self._count_steps()
 
     def run(self, *, resume: bool = False, stop: threading.Event | None = None) -> RunState:
@@ -152,6 +152,8 @@ class Trainer:
         if resume:
             self._restore()
         self.network.train()
+        if self.config.freeze_norm:
+            freeze_norm(self.network)
         saved_at = started_at = time.monotonic()
         elapsed_before_s = self.state.elapsed_s
         for batch in self._stream():
@@ -223,6 +225,12 @@ class Trainer:
         if not self._scaler.is_enabled():  # the scaler itself skips steps that overflow
             self._require_finite("gradient", norm)
         self._report(batch, outputs, losses, progress, lr, norm)
+
+    def _teachers_type(self) -> torch.dtype:
+        """Return what numbers the teacher computes with; halves are exact enough for targets."""
+        if self._device.type == "cuda":
+            return torch.float16
+        return _TYPES[self.config.precision]
 
     def _refinements(self, progress: float) -> int:
         """Return how many refinement stages a step trains: all, or none in the steps between."""
@@ -321,6 +329,13 @@ def start_network(config: TrainConfig) -> tuple[PoseNetwork, str]:
         return PoseNetwork(options), "random weights"
     network, header = load_network(config.network.start.expanduser(), expected=options)
     return network.requires_grad_(True), header.provenance
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """Have every batch norm use, and leave, the statistics it has; the rest goes on training."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def choose_device(wanted: str, world: World) -> torch.device:

@@ -231,3 +231,15 @@ def test_two_processes_under_torchrun_end_with_the_same_weights(
     assert done.returncode == 0, done.stderr[-2000:]
     assert (folder / "rank0").read_text() == (folder / "rank1").read_text()
     assert "3 steps of 4 crops" in read_header(folder / WEIGHTS).provenance
+
+
+def test_frozen_statistics_stay_while_the_rest_is_trained(run_file: Path, tmp_path: Path) -> None:
+    trainer = Trainer(config(run_file, "steps=2", "freeze_norm=true"), tmp_path)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer.run()
+    after = trainer.network.state_dict()
+    statistics = [name for name in before if "running_" in name]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    norms = [name for name in before if name.endswith("norm.weight")]
+    assert any(not torch.equal(before[name], after[name]) for name in norms)

@@ -47,7 +47,8 @@ class TeacherConfig(BaseModel):
     """How many input pixels above the truth its key points sit; the student is not to copy that."""
 
     runtime: Literal["openvino", "torch"] = "openvino"
-    """`openvino` runs it where batches are made; `torch` on the device that trains, for GPUs."""
+    """`openvino` runs it where batches are made; `torch` on the device that trains. Stay with one:
+    a quantised teacher's features differ (torch leaves out what quantisation cuts off)."""
 
     threads: int = Field(default=1, ge=1)
     """Processor threads it may use in OpenVINO."""
@@ -106,16 +107,18 @@ class OpenVinoTeacher:
 
 
 class TorchTeacher:
-    """Runs the teacher in torch, on a GPU in half precision."""
+    """Runs the teacher in torch, beside the student."""
 
-    def __init__(self, config: TeacherConfig, device: torch.device) -> None:
-        """Read the network.
+    def __init__(
+        self, config: TeacherConfig, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Read the network, to compute with numbers of `dtype`.
 
         Raises:
             DataError: it can't be read, or lacks one of the outputs.
         """
         self.config = config
-        self._dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._dtype = dtype
         self._network = TorchGraph(config.network.expanduser(), _wanted(config))
         self._network.to(device, self._dtype)
 
