@@ -295,6 +295,14 @@ class StoreConfig(_Frozen):
     """An SQLAlchemy address such as `sqlite:///poses.sqlite`; none = nothing is stored. `ghostpose
     run --output DIR` stores to `DIR/ghostpose.sqlite` unless told otherwise."""
 
+    keep_days: float | None = Field(default=None, gt=0, le=36500)
+    """Frames that came longer ago are removed; none = kept for ever. A recording comes when it is
+    read, whenever it was made. See docs/storage.md."""
+
+    max_gb: float | None = Field(default=None, gt=0, le=10**6)
+    """The oldest frames are removed until the rest takes at most so many billions of bytes; none =
+    no bound."""
+
 
 class JobsConfig(_Frozen):
     """The queue of jobs. See docs/jobs.md."""

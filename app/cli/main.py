@@ -34,7 +34,6 @@ COMMANDS: Final = {
     "ingest": "app.cli.ingest",
     "infer": "app.cli.infer",
     "postprocess": "app.cli.postprocess",
-    "store": "app.cli.store",
     "mirror": "app.cli.mirror",
     "dashboard": "app.cli.dashboard",
     "dashboard-token": "app.cli.dashboard_token",
@@ -59,6 +58,7 @@ COMMANDS: Final = {
 """Name of a command -> module that holds a function of that name (order of `--help`)."""
 
 GROUPS: Final = {
+    "store": "app.cli.store",
     "cameras": "app.cli.cameras",
     "jobs": "app.cli.jobs",
     "dead": "app.cli.dead",

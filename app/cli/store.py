@@ -1,30 +1,115 @@
-"""`ghostpose store`: keep cameras, sessions, tracks and poses in a database."""
+"""`ghostpose store`: keep cameras, sessions, tracks and poses in a database, and look after it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from app.cli import options
 
+if TYPE_CHECKING:
+    from ghostpose.config import StoreConfig
+
 EXAMPLES: Final = "Example: ghostpose store --redis redis://10.0.0.5 --store sqlite:///poses.sqlite"
 
+KeepDays = Annotated[float | None, typer.Option(help="Remove what came longer ago than this")]
+MaxGb = Annotated[
+    float | None, typer.Option(help="Remove the oldest until the rest takes at most this")
+]
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
 def store(
+    context: typer.Context,
     config: options.ConfigFile = None,
     redis: options.RedisUrl = None,
     store: options.StoreUrl = None,
+    keep_days: KeepDays = None,
+    max_gb: MaxGb = None,
 ) -> None:
     """Store what all cameras produce until SIGTERM; what the streams hold then is still stored."""
+    if context.invoked_subcommand is not None:
+        if any(value is not None for value in (config, redis, store, keep_days, max_gb)):
+            raise typer.BadParameter(f"options go behind {context.invoked_subcommand!r}")
+        return
     from app.stopping import stop_event
 
     stop = stop_event()
     from app.settings import read_config
-    from ghostpose.errors import ConfigError
+    from postprocess.store.retention import Retention
     from postprocess.store.worker import run_store
 
-    settings = read_config(config, redis={"url": redis}, store={"url": store})
-    if settings.store.url is None:
-        raise ConfigError("nothing to store to: give --store URL, or store.url in --config")
+    given = {"url": store, "keep_days": keep_days, "max_gb": max_gb}
+    settings = read_config(config, redis={"url": redis}, store=given)
     run_store(
-        settings.redis.url, settings.store.url, stop=stop, partitions=settings.redis.partitions
+        settings.redis.url,
+        _url(settings.store),
+        stop=stop,
+        partitions=settings.redis.partitions,
+        retention=Retention(settings.store.keep_days, settings.store.max_gb),
     )
+
+
+@app.command(epilog="Example: ghostpose store migrate --store sqlite:///poses.sqlite")
+def migrate(
+    config: options.ConfigFile = None,
+    store: options.StoreUrl = None,
+    to: Annotated[
+        int | None, typer.Option(min=1, help="Version of the tables, also an older one")
+    ] = None,
+) -> None:
+    """Change a database's tables to those of this ghostpose, rows and all, or not at all.
+
+    Stop what writes to it first.
+    """
+    from app.settings import read_config
+    from postprocess.store.migrate import migrate as migrate_database
+    from postprocess.store.schema import SCHEMA_VERSION
+
+    settings = read_config(config, store={"url": store})
+    done = migrate_database(_url(settings.store), to or SCHEMA_VERSION)
+    if done.before == done.now:
+        typer.echo(f"{done.database} has tables of version {done.now} already")
+    else:
+        typer.echo(f"{done.database}: tables of version {done.before} are now of {done.now}")
+
+
+@app.command(epilog="Example: ghostpose store prune --store sqlite:///poses.sqlite --keep-days 30")
+def prune(
+    config: options.ConfigFile = None,
+    store: options.StoreUrl = None,
+    keep_days: KeepDays = None,
+    max_gb: MaxGb = None,
+) -> None:
+    """Remove the oldest frames now, in small steps; stores may go on writing meanwhile."""
+    from app.settings import read_config
+    from ghostpose.errors import ConfigError
+    from postprocess.store import open_database, open_for_reading
+    from postprocess.store.retention import Retention, prune
+
+    given = {"url": store, "keep_days": keep_days, "max_gb": max_gb}
+    settings = read_config(config, store=given).store
+    retention = Retention(settings.keep_days, settings.max_gb)
+    if retention == Retention():
+        raise ConfigError(
+            "nothing to prune by: give --keep-days or --max-gb, or store's in --config"
+        )
+    open_for_reading(_url(settings)).dispose()  # makes nothing where nothing is
+    engine = open_database(_url(settings))
+    pruned = prune(engine, retention)
+    engine.dispose()
+    typer.echo(
+        f"removed {pruned.removed.frames} frames and {pruned.removed.people} poses in them;"
+        f" {pruned.used_bytes / 1e6:.1f} MB are in use of {pruned.file_bytes / 1e6:.1f} MB on disk"
+    )
+
+
+def _url(settings: StoreConfig) -> str:
+    from ghostpose.errors import ConfigError
+
+    if settings.url is None:
+        raise ConfigError("no database: give --store URL, or store.url in --config")
+    return settings.url

@@ -1,4 +1,4 @@
-"""Opening the database: driver, pragmas, tables, and the check that they are of our version."""
+"""Opening the database, for a store to write to or for others to read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import create_engine, event, inspect, make_url, select
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -17,10 +17,10 @@ from sqlalchemy.exc import (
 
 from ghostpose.errors import StoreError
 from ghostpose.passwords import resolved
-from postprocess.store.schema import SCHEMA_VERSION, metadata, schema_info
+from postprocess.store.version import check_version, prepare, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Connection, Engine
 
@@ -28,9 +28,6 @@ _SQLITE_BUSY_MS: Final = 10_000
 """How long one writer waits for another."""
 
 _WAL_PAUSE_S: Final = 0.02
-
-_MAKING_TABLES: Final = 0x67686F7374
-"""Name of the lock under which tables are made."""
 
 _DIALECTS: Final = ("sqlite", "postgresql")
 
@@ -46,13 +43,9 @@ def open_database(address: str) -> Engine:
             database holds tables of another version.
         DatabaseError: a database server doesn't answer (now).
     """
-    url = _parse(resolved("store", address))
-    engine = _engine(url)
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
-        event.listen(engine, "begin", _begin_immediate)
-    with _as_store_errors(engine, url), engine.begin() as connection:
-        _prepare(connection, str(url))
+    engine = _writing_engine(_parse(resolved("store", address)))
+    with disposed_on_errors(engine), engine.begin() as connection:
+        prepare(connection, str(engine.url))
     return engine
 
 
@@ -64,31 +57,48 @@ def open_for_reading(address: str) -> Engine:
         StoreError: the address is none, its driver is missing, or there is no store of our version.
         DatabaseError: a database server doesn't answer (now).
     """
-    url = _parse(resolved("store", address))
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise StoreError(f"store: there is no database {url.database}; has a store written it?")
-    engine = _engine(url)
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _only_read)
-        event.listen(engine, "begin", _begin)
-    with _as_store_errors(engine, url), engine.connect() as connection:
-        if not inspect(connection).has_table(schema_info.name):
-            raise StoreError(f"store: {url} holds no poses; has a store ever written to it?")
-        _check_version(connection, str(url))
+    url = _existing(address)
+    engine = _engine(url, _only_read, "BEGIN")
+    with disposed_on_errors(engine), engine.connect() as connection:
+        check_version(version_of(connection), str(url))
     return engine
 
 
+def open_existing(address: str) -> Engine:
+    """Return an engine that may change what a store has written, and makes nothing.
+
+    The caller checks the version of what is there.
+
+    Raises:
+        SecretError: what the address refers to isn't there.
+        StoreError: the address is none, its driver is missing, or there is no such file.
+    """
+    return _writing_engine(_existing(address))
+
+
+def _existing(address: str) -> URL:
+    url = _parse(resolved("store", address))
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise StoreError(f"store: there is no database {url.database}; has a store written it?")
+    return url
+
+
+def _writing_engine(url: URL) -> Engine:
+    # Immediately: a transaction that reads first could not wait for other writers later.
+    return _engine(url, _set_pragmas, "BEGIN IMMEDIATE")
+
+
 @contextmanager
-def _as_store_errors(engine: Engine, url: URL) -> Iterator[None]:
-    """Dispose of the engine if opening fails; a file that is no database is a StoreError."""
+def disposed_on_errors(engine: Engine) -> Iterator[None]:
+    """Dispose of the engine if this fails; a file that is no database is a StoreError."""
     try:
         yield
     except DatabaseError as error:
         engine.dispose()
-        if url.get_backend_name() != "sqlite":
+        if engine.dialect.name != "sqlite":
             raise
         raise StoreError(
-            f"store: {url.database} can't be used as an SQLite database: {error.orig}"
+            f"store: {engine.url.database} can't be used as an SQLite database: {error.orig}"
         ) from error
     except BaseException:
         engine.dispose()
@@ -112,24 +122,35 @@ def _parse(address: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, on_connect: Callable[[Any, object], None], begin: str) -> Engine:
+    """Make an engine; the hook and the statement that begins a transaction are SQLite's."""
     try:
-        return create_engine(url)
+        engine = create_engine(url)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError(
             f"store: the driver of {url.drivername} is not installed:"
             " pip install 'ghostpose[postgresql]'"
         ) from error
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", on_connect)
+        event.listen(engine, "begin", lambda connection: _begin(connection, begin))
+    return engine
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
     """WAL lets readers read while we write; NORMAL syncs at checkpoints.
 
-    A power cut may cost the last transactions, never the file; they are still in the streams.
+    A power cut may cost the last transactions, never the file; they are still in the streams. Of a
+    new file, free pages are noted, so that they can be given back; that has to come first.
     """
     connection.isolation_level = None  # transactions begin where we say, not where the driver does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
@@ -154,31 +175,3 @@ def _use_wal(cursor: Any) -> None:
             time.sleep(_WAL_PAUSE_S)
         else:
             return
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Wait for other writers at the begin: a transaction that reads first could not later."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _prepare(connection: Connection, name: str) -> None:
-    if connection.dialect.name == "postgresql":  # else two processes may make the tables at once
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING_TABLES})")
-    if inspect(connection).has_table(schema_info.name):
-        _check_version(connection, name)
-        return
-    metadata.create_all(connection)
-    connection.execute(schema_info.insert().values(id=1, version=SCHEMA_VERSION))
-
-
-def _check_version(connection: Connection, name: str) -> None:
-    version = connection.execute(select(schema_info.c.version)).scalar()
-    if version != SCHEMA_VERSION:
-        raise StoreError(
-            f"store: {name} holds tables of version {version}, this ghostpose needs version"
-            f" {SCHEMA_VERSION}: use the ghostpose that made them, or another database"
-        )

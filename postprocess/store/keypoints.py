@@ -27,14 +27,15 @@ _POINT: Final = np.dtype([("x", "<u2"), ("y", "<u2"), ("score", "u1")])
 def pack_keypoints(keypoints_k3: FloatArray) -> bytes:
     """Return key points (18, 3) as 3 to 93 bytes."""
     seen_k = keypoints_k3[:, 2] > 0
-    flags = sum(1 << int(k) for k in np.flatnonzero(seen_k))
-    points = np.zeros(int(seen_k.sum()), _POINT)
-    steps_n2 = np.rint((keypoints_k3[seen_k, :2] + _ORIGIN_PX) * _STEPS_PER_PX)
-    steps_n2 = np.clip(steps_n2, 0, 0xFFFF)
+    flags = np.packbits(seen_k, bitorder="little")
+    seen_n3 = keypoints_k3[seen_k]
+    points = np.empty(len(seen_n3), _POINT)
+    steps_n2 = np.rint((seen_n3[:, :2] + _ORIGIN_PX) * _STEPS_PER_PX)
+    steps_n2 = np.minimum(np.maximum(steps_n2, 0), 0xFFFF)
     points["x"], points["y"] = steps_n2[:, 0], steps_n2[:, 1]
     # At least 1, since 0 would say that it is missing.
-    points["score"] = np.clip(np.rint(keypoints_k3[seen_k, 2] * 255), 1, 255)
-    return flags.to_bytes(_FLAG_BYTES, "little") + points.tobytes()
+    points["score"] = np.minimum(np.maximum(np.rint(seen_n3[:, 2] * 255), 1), 255)
+    return flags.tobytes() + points.tobytes()
 
 
 def unpack_keypoints(data: bytes) -> FloatArray:

@@ -7,7 +7,7 @@ A camera that the store does not know has no answer: it gives nothing. Times are
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, cast, func, select
 
@@ -22,10 +22,13 @@ from postprocess.store.results import (
     StoredTrack,
     TrackPose,
 )
-from postprocess.store.writer import track_number
+from postprocess.store.rows import track_number
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine, Row, ScalarSelect, Table
+
+_ROUNDING_S: Final = 1.0
+"""Far more than what differences of Unix seconds are rounded by."""
 
 
 def cameras(engine: Engine) -> tuple[StoredCamera, ...]:
@@ -93,6 +96,8 @@ def _captured_at(*, last: bool) -> ScalarSelect[float]:
 def tracks(engine: Engine, camera: str, since: float, until: float) -> tuple[StoredTrack, ...]:
     """Return the tracks that a camera saw at any moment of that time, in order of appearance."""
     table = schema.tracks.c
+    # None that is seen in it began further back than the longest lasted: the index begins there.
+    begun = since - _longest_track_s(camera) - _ROUNDING_S
     found = (
         select(
             table.number,
@@ -102,11 +107,23 @@ def tracks(engine: Engine, camera: str, since: float, until: float) -> tuple[Sto
             table.first_at,
             table.last_at,
         )
-        .where(of_camera(schema.tracks, camera), table.first_at < until, table.last_at >= since)
+        .where(of_camera(schema.tracks, camera))
+        .where(table.first_at >= begun, table.first_at < until, table.last_at >= since)
         .order_by(table.first_at, table.session, table.number)
     )
     with engine.connect() as connection:
         return tuple(StoredTrack(camera, *row) for row in connection.execute(found))
+
+
+def _longest_track_s(camera: str) -> ScalarSelect[float]:
+    length = schema.tracks.c.last_at - schema.tracks.c.first_at
+    return (
+        select(length)
+        .where(of_camera(schema.tracks, camera))
+        .order_by(length.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def people_counts(

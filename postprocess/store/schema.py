@@ -22,27 +22,23 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata: Final = MetaData()
-
-schema_info: Final = Table(
-    "schema_info",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("version", Integer, nullable=False),
-)
-"""One row: which version of these tables the database holds."""
 
 cameras: Final = Table(
     "cameras",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False),
+    Column("pruned_session", BigInteger, nullable=False, server_default=text("-1")),
+    Column("pruned_seq", BigInteger, nullable=False, server_default=text("-1")),
     UniqueConstraint("name"),
 )
+"""`pruned_session`, `pruned_seq`: up to this frame everything was removed, and stays so."""
 
 
 def _camera() -> Column[int]:
@@ -140,7 +136,10 @@ tracks: Final = Table(
 """One row a person over time; its id outside is `<camera>-<number>`."""
 
 Index("tracks_by_time", tracks.c.camera_id, tracks.c.first_at, tracks.c.last_at)
-"""For "tracks of camera C between A and B"."""
+"""For "tracks of camera C between A and B", of those that began a track's length before A."""
+
+Index("tracks_by_length", tracks.c.camera_id, tracks.c.last_at - tracks.c.first_at)
+"""For the length of a camera's longest track."""
 
 people: Final = Table(
     "people",

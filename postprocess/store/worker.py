@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ghostpose.bus import Bus
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
@@ -20,7 +20,9 @@ from ghostpose.codec.entries import id_ms
 from ghostpose.errors import BusError, BusUnavailableError, InvalidValueError
 from ghostpose.types import EventMessage, PoseMessage
 from postprocess.store.database import open_database
+from postprocess.store.faults import is_fault_of_the_data
 from postprocess.store.group_reader import Delivery, GroupReader
+from postprocess.store.retention import KEEP_ALL, Pruner
 from postprocess.store.writer import Batch, write_batch
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Engine
+
+    from postprocess.store.retention import Retention
 
 MESSAGES_A_STREAM: Final = 64
 """Read at most so many of each stream for one transaction."""
@@ -61,6 +65,7 @@ def run_store(
     *,
     worker: str | None = None,
     partitions: int | None = None,
+    retention: Retention = KEEP_ALL,
 ) -> StoreReport:
     """Store what all cameras produce until `stop`, and then what the streams hold at that moment.
 
@@ -75,7 +80,8 @@ def run_store(
         if engine is None:
             return StoreReport()
         try:
-            return StoreWorker(bus, engine, worker or worker_name("store"), stop).run()
+            pruner = Pruner(engine, retention)
+            return StoreWorker(bus, engine, worker or worker_name("store"), stop, pruner).run()
         finally:
             engine.dispose()
 
@@ -114,6 +120,7 @@ class StoreWorker:
     engine: Engine
     name: str
     stop: threading.Event
+    pruner: Pruner
     report: StoreReport = field(default_factory=StoreReport)
     _claimed_at_s: float = 0.0
     _look_back: bool = False
@@ -124,7 +131,10 @@ class StoreWorker:
         reader = GroupReader(self.bus, self.name)
         with Heartbeats(self.bus, "store", self.name, self._load):
             while not self.stop.is_set():
-                if not self._turn(reader):
+                began_s = time.monotonic()
+                stored = self._turn(reader)
+                self.pruner.work(time.monotonic() - began_s)
+                if not stored:
                     self.stop.wait(IDLE_S)
             self._drain(reader)
         return self.report
@@ -175,10 +185,10 @@ class StoreWorker:
         for attempt in _attempts():
             try:
                 self._write_once(deliveries)
-            except (DataError, IntegrityError, InvalidValueError) as error:
-                self._write_apart(deliveries, error)
-                return True
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, InvalidValueError) as error:
+                if is_fault_of_the_data(error):
+                    self._write_apart(deliveries, error)
+                    return True
                 _log.warning("the database doesn't take it, trying again: %s", _first_line(error))
                 if self.stop.wait(_pause_s(attempt)):
                     return False

@@ -63,7 +63,15 @@ def test_the_version_is_the_packages() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*COMMANDS, "config validate", *(f"cameras {name}" for name in CAMERA_COMMANDS)]
+    "name",
+    [
+        *COMMANDS,
+        "config validate",
+        *(f"cameras {name}" for name in CAMERA_COMMANDS),
+        "store",
+        "store migrate",
+        "store prune",
+    ],
 )
 def test_every_command_has_help_with_an_example(name: str) -> None:
     shown = CliRunner().invoke(app, [*name.split(), "--help"])
@@ -78,6 +86,8 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
         (["run", "--nonsense"], "No such option: --nonsense"),
         (["run", "a.mp4", "--inference", "0"], "greater than or equal to 1"),
         (["run", "a.mp4", "--policy", "some"], "'some' is not one of"),
+        (["store", "--store", "sqlite:///a", "migrate"], "options go behind 'migrate'"),
+        (["store", "prune", "--store", "sqlite:///a"], "give --keep-days or --max-gb"),
         (["--log-level", "loud", "tail"], "'loud' is no log level"),
     ],
 )

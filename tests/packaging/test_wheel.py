@@ -113,6 +113,14 @@ def test_the_installed_weights_and_scripts_can_be_read(installed: Path) -> None:
     checked(str(installed / "bin" / "python"), "-c", script, cwd=installed)
 
 
+def test_the_installed_command_migrates_a_database(installed: Path) -> None:
+    script = "from postprocess.store import open_database; open_database('sqlite:///poses.sqlite')"
+    checked(str(installed / "bin" / "python"), "-c", script, cwd=installed)
+    migrate = ("store", "migrate", "--store", "sqlite:///poses.sqlite")
+    assert "are now of 1" in run_ghostpose(installed, *migrate, "--to", "1")
+    assert "of version 1 are now of 2" in run_ghostpose(installed, *migrate)
+
+
 def test_a_reader_of_poses_needs_neither_torch_nor_opencv(installed: Path) -> None:
     script = (
         "import sys, ghostpose.client\n"

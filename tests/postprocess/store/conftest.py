@@ -5,26 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from databases import running_postgresql
-from sqlalchemy import text
-
-from postprocess.store import open_database
-from postprocess.store.schema import metadata, schema_info
+from databases import empty_postgresql, running_postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from databases import PostgresqlServer
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[Engine]:
-    """Return a server's database, with our tables."""
-    with running_postgresql() as address:
-        engine = open_database(address)
-        yield engine
-        engine.dispose()
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server
 
 
 KINDS = ("sqlite", "postgresql")
@@ -45,11 +38,4 @@ def shared_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 def empty_database(request: pytest.FixtureRequest, folder: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{folder / 'poses.sqlite'}"
-    engine: Engine = request.getfixturevalue("postgresql")
-    with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if table is not schema_info:
-                connection.execute(table.delete())  # where there is little, quicker than TRUNCATE
-        connection.execute(text("ALTER SEQUENCE cameras_id_seq RESTART"))
-        connection.execute(schema_info.update().values(version=1))
-    return engine.url.render_as_string(hide_password=False)
+    return empty_postgresql(request.getfixturevalue("postgresql_server"))

@@ -1,20 +1,88 @@
-"""Real databases for the store's tests: SQLite files, and a PostgreSQL server of the tests' own."""
+"""A PostgreSQL server of the tests' own."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
+
+from postprocess.store import open_database
+from postprocess.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+USERS = ("postgres", "nobody")
+"""PostgreSQL refuses to run as root: then it runs as the first of these that there is."""
+
+
+class PostgresqlServer:
+    """A server on a unix socket in `folder`, which can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._data = folder, folder / "data"
+        self._program, self._who = _program("postgres"), _owner(folder)
+        self.address = f"postgresql://ghost@/postgres?unix_sock={folder / '.s.PGSQL.5432'}"
+        subprocess.run(
+            [_program("initdb"), "-D", str(self._data), "-U", "ghost", "-A", "trust", "--no-sync",
+             "-E", "UTF8"],
+            check=True, capture_output=True, **self._who,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=32MB")
+        self._process = subprocess.Popen(
+            [self._program, "-D", str(self._data), "-k", str(self._folder), *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **self._who,
+        )
+        assert self._process.stderr is not None
+        said = []
+        for line in self._process.stderr:
+            said.append(line)
+            if b"ready to accept connections" in line:
+                return
+        raise AssertionError(f"PostgreSQL didn't start: {b''.join(said).decode()}")
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=60)
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgresqlServer]:
+    """Start a server in a folder of its own; skip the test where it or its driver is missing."""
+    pytest.importorskip("pg8000", reason="pg8000 (extra postgresql) is not installed")
+    with tempfile.TemporaryDirectory(prefix="gp-pg-") as folder:
+        server = PostgresqlServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def empty_postgresql(server: PostgresqlServer) -> str:
+    """Return the address of the server's database, with our tables and nothing in them."""
+    engine = open_database(server.address)
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())  # where there is little, quicker than TRUNCATE
+        connection.execute(text("ALTER SEQUENCE cameras_id_seq RESTART"))
+    engine.dispose()
+    return server.address
 
 
 def _program(name: str) -> str:
@@ -26,43 +94,12 @@ def _program(name: str) -> str:
     return found
 
 
-@contextmanager
-def running_postgresql() -> Iterator[str]:
-    """Start a server on a unix socket in a private directory; yield an address for SQLAlchemy."""
-    initdb, server = _program("initdb"), _program("postgres")
-    pytest.importorskip("pg8000", reason="pg8000 (extra postgresql) is not installed")
-    with tempfile.TemporaryDirectory(prefix="gp-pg-") as name:
-        folder = Path(name)
-        who = _owner(folder)
-        data = folder / "data"
-        subprocess.run(
-            [initdb, "-D", str(data), "-U", "ghost", "-A", "trust", "--no-sync", "-E", "UTF8"],
-            check=True, capture_output=True, **who,
-        )  # fmt: skip
-        options = ["-c", "listen_addresses=", "-c", "fsync=off"]
-        command = [server, "-D", str(data), "-k", str(folder), *options]
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **who
-        )
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if b"ready to accept connections" in line:
-                    break
-            socket = folder / ".s.PGSQL.5432"
-            yield f"postgresql://ghost@/postgres?unix_sock={socket}"
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
-
-
-def _owner(folder: Path) -> dict[str, object]:
-    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+def _owner(folder: Path) -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
-    try:
-        user = pwd.getpwnam("postgres")
-    except KeyError:
-        pytest.skip("running as root, and there is no user postgres to run PostgreSQL as")
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    user = next((known[name] for name in USERS if name in known), None)
+    if user is None:
+        pytest.skip(f"running as root, and there is no user {' or '.join(USERS)} for PostgreSQL")
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

@@ -8,29 +8,35 @@ import time
 from contextlib import contextmanager
 
 import pytest
-import samples
+from databases import empty_postgresql
 from roles import make_pipeline
 from sqlalchemy import create_engine, func, select, text
+from written import pose, write
 
 from ghostpose.bus import Bus, consumers
+from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusUnavailableError, StoreError
 from ghostpose.topics import STORE_GROUP
+from ghostpose.types import EventMessage
 from postprocess.store import open_database, run_store
 from postprocess.store import schema as tables
 from postprocess.store import worker as store_worker
 from postprocess.store.group_reader import GroupReader
+from postprocess.store.retention import Retention
 
 LIMIT_S = 15.0
 
 
 @contextmanager
-def storing(server, address: str, name: str = "store-1"):
+def storing(server, address: str, name: str = "store-1", keep_days: float | None = None):
     """`run_store` in a thread; yields a list that gets its report."""
     stop, reports, failures = threading.Event(), [], []
 
     def run() -> None:
         try:
-            reports.append(run_store(server.url, address, worker=name, stop=stop))
+            kept = Retention(keep_days)
+            report = run_store(server.url, address, worker=name, stop=stop, retention=kept)
+            reports.append(report)
         except Exception as failure:
             failures.append(failure)
 
@@ -191,6 +197,44 @@ def test_stopping_while_the_database_is_away_loses_nothing(
         wait_until(lambda: count(file_address, tables.poses) == 3)
 
 
+def test_a_postgresql_server_that_goes_and_comes_back_has_everything_once(
+    server, bus, pipeline, postgresql_server, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "PAUSES_S", (0.05,))
+    address = empty_postgresql(postgresql_server)
+    with storing(server, address):
+        play(pipeline, 3)
+        wait_until(lambda: count(address, tables.poses) == 3)
+        postgresql_server.stop()
+        play(pipeline, 3)
+        wait_until(lambda: unacknowledged(bus, pipeline) > 0)
+        postgresql_server.start()
+        wait_until(lambda: count(address, tables.poses) == 6)
+        wait_until(lambda: unacknowledged(bus, pipeline) == 0)
+    assert count(address, tables.people) == 6
+
+
+def test_a_store_that_starts_before_its_postgresql_server_waits_for_it(
+    server, bus, pipeline, postgresql_server, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "PAUSES_S", (0.05,))
+    address = empty_postgresql(postgresql_server)
+    postgresql_server.stop()
+    play(pipeline, 2)
+    with storing(server, address):
+        postgresql_server.start()
+        wait_until(lambda: count(address, tables.poses) == 2)
+
+
+def test_old_frames_go_while_new_ones_come(server, bus, pipeline, address):
+    engine = open_database(address)
+    write(engine, *[pose(seq, camera="yard") for seq in range(20)])
+    with storing(server, address, keep_days=1):
+        play(pipeline, 2)
+        wait_until(lambda: count(address, tables.poses) == 2)
+    engine.dispose()
+
+
 def test_a_server_that_lost_its_memory_is_read_from_its_begin(server, bus, pipeline, file_address):
     with storing(server, file_address):
         play(pipeline, 2)
@@ -226,21 +270,22 @@ def test_killed_store_workers_are_forgotten(bus, pipeline, monkeypatch):
     assert [row["name"] for row in left] == [b"store-2"]
 
 
-def test_a_message_that_can_not_be_stored_is_left_out_alone(server, bus, pipeline, file_address):
+def test_messages_that_can_not_be_stored_are_left_out_alone(server, bus, pipeline, address):
     play(pipeline, 2)
     poses = bus.keys.poses(pipeline.camera)
-    stranger = samples.message_of(bus.client.xrange(poses)[0])
-    text_of = str(stranger).encode()
-    bus.client.xadd(poses, {"d": text_of, "p": "0"})
+    bus.client.xadd(poses, {"d": b"no message", "p": "0"})
     (_, fields), *_ = bus.client.xrange(poses)
     bad_track = fields[b"d"].replace(b'"lobby-0"', b'"elsewhere-0"')
     assert bad_track != fields[b"d"]
     bus.client.xadd(poses, {"d": bad_track, "p": "0"})
+    for details in ({"zone": "till"}, {"zone": "a\0b", "captured_at": 1}, {"captured_at": "noon"}):
+        told = encode_event(EventMessage("enter", pipeline.camera, 5, 1, details))
+        bus.client.xadd(bus.keys.events(pipeline.camera), {"d": told, "p": "0"})
     play(pipeline, 1)
-    with storing(server, file_address) as reports:
+    with storing(server, address) as reports:
         pass
-    assert count(file_address, tables.poses) == 3
-    assert reports[0].refused == 2
+    assert count(address, tables.poses) == 3
+    assert reports[0].refused == 5
     assert unacknowledged(bus, pipeline) == 0
 
 

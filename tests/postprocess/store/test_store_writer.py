@@ -8,14 +8,16 @@ from dataclasses import replace
 
 import pytest
 import samples
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError
 from written import end_of_session, event, pose, write
 
 from ghostpose.errors import InvalidValueError, StoreError
 from postprocess.store import open_database
 from postprocess.store import schema as tables
+from postprocess.store.faults import is_fault_of_the_data
 from postprocess.store.keypoints import unpack_keypoints
-from postprocess.store.writer import track_number
+from postprocess.store.rows import track_number
 
 
 def content(engine) -> dict[str, list[tuple[object, ...]]]:
@@ -37,7 +39,7 @@ def test_a_pose_becomes_a_row_its_people_and_their_tracks(engine):
     message = pose(3)
     write(engine, message)
     rows = content(engine)
-    assert rows["cameras"] == [(1, "yard")]
+    assert rows["cameras"] == [(1, "yard", -1, -1)]
     assert rows["poses"] == [(1, 5, 3, message.captured_at, message.media_time, 768, 576, 2)]
     times = (message.captured_at, message.captured_at)
     assert rows["tracks"] == [(1, 0, 5, 3, 3, *times), (1, 1, 5, 3, 3, *times)]
@@ -133,6 +135,47 @@ def test_a_track_of_another_form_is_refused(track):
         track_number("yard", track)
 
 
+@pytest.mark.parametrize(
+    ("kind", "details", "words"),
+    [
+        ("enter", {"zone": "till"}, "no time"),
+        ("enter", {"zone": "till", "captured_at": float("nan")}, "no time"),
+        ("enter", {"zone": "\ud800", "captured_at": 1.0}, "no printable text"),
+        ("enter", {"zone": ["till"], "captured_at": 1.0}, "no printable text"),
+        ("gap", {"reason": "a\0b"}, "no printable text"),
+        ("session_end", {"frames_read": 10**30}, "no count"),
+        ("session_end", {"published": "many"}, "no count"),
+    ],
+)
+def test_details_that_are_none_are_refused_in_a_sentence(tmp_path, kind, details, words):
+    engine = open_database(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with pytest.raises(InvalidValueError, match=rf"store: yard: .*{words}"):
+        write(engine, event(kind, **details))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_data"),
+    [
+        ("INSERT INTO cameras (id, name) VALUES (1, 'a'), (1, 'b')", True),
+        ("INSERT INTO gaps (camera_id, session, seq) VALUES (1, 2, 3)", True),
+        ("SELECT * FROM nowhere", False),
+    ],
+)
+def test_it_is_known_whether_the_data_are_at_fault(engine, statement, is_data):
+    with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
+        connection.execute(text(statement))
+    assert is_fault_of_the_data(caught.value) == is_data
+
+
+def test_postgresql_says_in_a_code_that_a_value_does_not_fit(postgresql_server):
+    engine = open_database(postgresql_server.address)
+    with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
+        connection.execute(text("SELECT CAST(3e9 AS INTEGER)"))
+    assert is_fault_of_the_data(caught.value)
+    engine.dispose()
+
+
 def test_a_camera_name_with_dashes_and_digits_keeps_its_track_numbers():
     assert track_number("hall-2", "hall-2-17") == 17
 
@@ -144,15 +187,6 @@ def test_opening_twice_keeps_what_is_there(address):
     assert len(content(second)["poses"]) == 1
     first.dispose()
     second.dispose()
-
-
-def test_tables_of_another_version_are_refused_in_one_sentence(address):
-    engine = open_database(address)
-    with engine.begin() as connection:
-        connection.execute(tables.schema_info.update().values(version=7))
-    engine.dispose()
-    with pytest.raises(StoreError, match=r"holds tables of version 7, .* needs version 1"):
-        open_database(address)
 
 
 def test_sqlite_is_in_wal_mode(tmp_path):
