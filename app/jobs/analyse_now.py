@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.jobs.analysis import Analysed, analyse
+from app.jobs.analysis import Analysed, analyse, check_roles
 from app.jobs.bars import shown
 from app.jobs.progress import Progress
 from app.pipeline import probe_all
 from app.runner import RunRequest, run_request
+from ghostpose.bus import Bus
 from ghostpose.errors import ConfigError, GhostposeError, SourceError
 from ingest.supervisor import run_ingest
 
@@ -45,7 +46,13 @@ def analyse_in_deployment(
     """Play recordings, so many at a time, into the deployment at `redis_url`, until all is stored.
 
     `stop` ends the sessions that are played in order.
+
+    Raises:
+        BusUnavailableError: no server answers there.
+        ConfigError: no process runs that does a part of the work.
     """
+    with Bus.connect(redis_url) as bus:
+        check_roles(bus)
     with shown() as bars, ThreadPoolExecutor(parallel) as pool:
         return list(pool.map(partial(_one, redis_url, bars, stop), cameras))
 

@@ -32,6 +32,9 @@ STALL_S: Final = 120.0
 ROLES: Final = {"inference": "infer", "postprocess": "postprocess", "store": "store"}
 """Roles that must run somewhere, by the commands that start them."""
 
+ROLES_S: Final = 5.0
+"""How long is waited for them: they may be starting, too."""
+
 
 class StalledError(GhostposeError):
     """A recording is no longer being worked on, though its end has not come."""
@@ -50,18 +53,20 @@ class Analysed:
 
 
 def check_roles(bus: Bus) -> None:
-    """Look whether every role that an analysis needs runs somewhere.
+    """See that every role that an analysis needs runs somewhere.
 
     Raises:
         ConfigError: one doesn't.
     """
-    there = {beat.role for beat in bus.workers()}
-    for role, command in ROLES.items():
-        if role not in there:
+    until_s = time.monotonic() + ROLES_S
+    while missing := ROLES.keys() - {beat.role for beat in bus.workers()}:
+        if time.monotonic() > until_s:
+            role = min(missing)
             raise ConfigError(
                 f"no {role} process runs in the deployment at {bus.address}: start ghostpose"
-                f" {command}; without --redis a run on this machine has all it needs"
+                f" {ROLES[role]}; without --redis a run on this machine has all it needs"
             )
+        time.sleep(POLL_S)
 
 
 def analyse(
