@@ -44,8 +44,8 @@ CLEAN_EVERY_S: Final = 10
 PRELOADED: Final = ("app.jobs.exports", "app.jobs.report")
 """Imported once, since forking does them no harm: jobs then begin at once."""
 
-_RQ_WORKER_TTL_S: Final = LOOK_EVERY_S + 15
-"""RQ waits for jobs for 15 s less than a worker's life."""
+_LIFE_LONGER_S: Final = 15
+"""RQ waits for jobs for so much less than a worker's life."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -62,7 +62,7 @@ class JobWorker(Worker):
             connection=queue.client,
             job_class=KnownJob,
             serializer=JSONSerializer,
-            worker_ttl=_RQ_WORKER_TTL_S,
+            worker_ttl=LOOK_EVERY_S + _LIFE_LONGER_S,
             job_monitoring_interval=BEAT_S,
             maintenance_interval=CLEAN_EVERY_S,
             log_job_description=False,

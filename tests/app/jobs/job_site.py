@@ -20,24 +20,27 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 
 QUICK_TO_NOTICE = (
-    "import app.jobs.worker as w; w.DEAD_S, w.CLEAN_EVERY_S, w.BEAT_S = 2, 1, 1;"
+    "import app.jobs.worker as w; w.DEAD_S, w.CLEAN_EVERY_S, w.BEAT_S, w.LOOK_EVERY_S = 2, 1, 1, 1;"
     "from app.cli.main import main; main()"
 )
 """A job worker that takes others for dead soon."""
 
 
 class JobSite:
-    """Inference, post-processing and a store at `url`, until the block ends."""
+    """Inference, post-processing and a store, until the block ends.
 
-    def __init__(self, url: str, folder: Path, engine: str = "stub:1") -> None:
-        self.url, self.database = url, folder / "poses.sqlite"
+    `url_of` says where each finds the server; `url` is where jobs and commands do.
+    """
+
+    def __init__(self, url_of: Callable[[str], str], folder: Path, engine: str = "stub:1") -> None:
+        self.url, self.database = url_of("jobs"), folder / "poses.sqlite"
         self.store_url = f"sqlite:///{self.database}"
         self._stop = threading.Event()
         options = WorkerOptions(engine=engine, batch=1)
         self._roles: tuple[Callable[[], object], ...] = (
-            lambda: run_inference(url, options, self._stop),
-            lambda: run_postprocess(url, self._stop),
-            lambda: run_store(url, self.store_url, self._stop),
+            lambda: run_inference(url_of("infer"), options, self._stop),
+            lambda: run_postprocess(url_of("postprocess"), self._stop),
+            lambda: run_store(url_of("store"), self.store_url, self._stop),
         )
         self._threads = [threading.Thread(target=role, daemon=True) for role in self._roles]
 

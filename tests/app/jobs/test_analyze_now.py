@@ -23,7 +23,7 @@ SMALL = "&width=64&height=48"
 
 @pytest.fixture
 def site(server: EmbeddedServer, tmp_path: Path) -> Iterator[JobSite]:
-    with JobSite(server.url, tmp_path) as running:
+    with JobSite(lambda _: server.url, tmp_path) as running:
         yield running
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bus_servers import RealServer, valkey
 from job_site import QUICK_TO_NOTICE, JobSite, wait_until
 
 from app.jobs.queue import JobQueue
 from app.jobs.requests import Analyze, ExportResults, Selection
-from ghostpose.bus import Bus, EmbeddedServer
+from ghostpose.bus import Bus
 from ghostpose.config import CameraConfig
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from job_support import Command
 
 ROOT = Path(__file__).parents[3]
+USERS = ROOT / "deploy" / "users.acl"
 HEAVY = ("libtorch", "libav", "cv2", "openvino", "libarrow")
 
 
@@ -47,11 +49,18 @@ class Worker(subprocess.Popen[str]):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobSite]:
-    with (
-        EmbeddedServer() as server,
-        JobSite(server.url, tmp_path_factory.mktemp("site"), "stub:10") as running,
-    ):
-        yield running
+    """A deployment in which everybody has a user of their own; nothing is refused to anybody."""
+    server = RealServer(valkey(), tmp_path_factory.mktemp("server"), {"aclfile": USERS})
+    server.login = "admin:change-this-admin@"
+
+    def url_of(user: str) -> str:
+        return f"redis://{user}:change-this-{user}@127.0.0.1:{server.port}"
+
+    with server, server.client() as admin:
+        with JobSite(url_of, tmp_path_factory.mktemp("site"), "stub:10") as running:
+            yield running
+        # redis-py introduces itself, and goes on without.
+        assert {entry["object"] for entry in admin.acl_log()} <= {"client|setinfo"}
 
 
 @pytest.fixture
@@ -96,7 +105,12 @@ def assert_every_frame_is_stored_once(site: JobSite, queue: JobQueue, job_id: st
 
 
 def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
-    store_url: str, queue: JobQueue, work: Callable[..., Worker], ghostpose: Command, tmp_path: Path
+    site: JobSite,
+    store_url: str,
+    queue: JobQueue,
+    work: Callable[..., Worker],
+    ghostpose: Command,
+    tmp_path: Path,
 ) -> None:
     def export(name: str, *cameras: str) -> str:
         asked = Selection(cameras=cameras)
@@ -115,7 +129,7 @@ def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
     assert states[foreign].status == "failed"
     assert "nothing that this ghostpose knows" in str(states[foreign].problem)
     assert "Traceback" not in said
-    shown = json.loads(ghostpose("jobs", "show", bad, "--json", "--jobs", queue.address))
+    shown = json.loads(ghostpose("jobs", "show", bad, "--json", "--jobs", site.url))
     assert "no camera 'attic'" in shown["problem"]
 
 
@@ -152,7 +166,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back_and_it_costs_no_try(
 def test_a_running_job_is_cancelled_and_done_again_where_it_was(
     site: JobSite, queue: JobQueue, work: Callable[..., Worker], ghostpose: Command
 ) -> None:
-    job_id, address = queue.add(analysis("cancelled"), "analyze"), ("--jobs", queue.address)
+    job_id, address = queue.add(analysis("cancelled"), "analyze"), ("--jobs", site.url)
     worker = work()
     wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
     loaded = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8")
