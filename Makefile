@@ -6,6 +6,7 @@
 # make fuzz    decode a million mutated messages (minutes)
 # make drill-cameras  16 RTSP cameras, one unplugged every 30 s; MINUTES=10 (needs Debian's GStreamer)
 # make drill-outage   one RTSP camera away for 20 s, again and again
+# make drill-page     16 simulated cameras on the dashboard's page; MINUTES=10 (needs chromium)
 # make drill-restore  lose a machine and go on from its backup (needs redis-cli)
 # make docs    the documentation as a site, in site/
 # make chaos   kill, stop and cut everything under load for MINUTES=10, and keep the books (SEED=N)
@@ -37,7 +38,7 @@ MODEL ?= 3 2 1
 MINUTES ?= 10
 OUTAGES ?= 5
 
-.PHONY: environment demo test lint model fuzz bench bench-full chaos soak drill-cameras drill-outage drill-restore docs lock clean distclean
+.PHONY: environment demo test lint model fuzz bench bench-full chaos soak drill-cameras drill-outage drill-page drill-restore docs lock clean distclean
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -71,6 +72,9 @@ drill-restore: .venv/.test-$(TORCH)
 
 docs: .venv/.test-$(TORCH)
 	$(BIN)/mkdocs build --strict
+
+drill-page: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests:tests/browser $(BIN)/python tests/drills/page_drill.py --minutes $(MINUTES)
 
 chaos: .venv/.run
 	$(BIN)/ghostpose chaos --minutes $(MINUTES) --timeline chaos.svg $(if $(SEED),--seed $(SEED))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from browser_site import CAMERAS, Site, served_on
 
 from ghostpose.bus import Bus, EmbeddedServer, Registry
 from ghostpose.config import CameraConfig
@@ -16,25 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
-    from simulated import Simulation
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 20_000
 """For anything on a page: the machine may have other work."""
-
-CAMERAS = ("door", "garden", "hall", "yard")
-UNKIND = "<img src=x onerror=\"document.title='hacked'\">"
-"""What a camera's trouble may say: text, and nothing but text."""
-
-
-@dataclass
-class Site:
-    """A dashboard with its deployment. `tokens`: of an admin and of a viewer, if it has any."""
-
-    bus: Bus
-    simulation: Simulation
-    url: str
-    tokens: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -67,23 +51,6 @@ def guarded(site: Site) -> Iterator[Site]:
     """Return a second dashboard of the same deployment, which wants tokens."""
     with served_on(site.bus, "admin", "viewer") as (url, tokens):
         yield Site(site.bus, site.simulation, url, tokens)
-
-
-@contextmanager
-def served_on(bus: Bus, *roles: str) -> Iterator[tuple[str, list[str]]]:
-    """Serve a dashboard meanwhile; yield its address and a token for each role."""
-    from app.dashboard.listen import Listen, open_listener
-    from app.dashboard.serving import served
-    from app.dashboard.tokens import make_token, parse_tokens
-    from app.dashboard.web import make_app
-    from ghostpose.dashboard import DashboardConfig
-
-    made = [make_token(role, role) for role in roles]  # type: ignore[arg-type]
-    tokens = parse_tokens("\n".join(line for _, line in made), "test")
-    with ExitStack() as stack:
-        listener = stack.enter_context(open_listener(Listen("127.0.0.1", 0)))
-        stack.enter_context(served(make_app(bus, tokens), listener, DashboardConfig()))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/", [token for token, _ in made]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import CAMERAS, UNKIND
+from browser_site import CAMERAS, UNKIND
 from simulated import HEIGHT, WIDTH
 
 from ghostpose.bus import Registry
@@ -16,7 +16,7 @@ from ghostpose.skeleton import KEYPOINTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Site
+    from browser_site import Site
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.timeout(180)

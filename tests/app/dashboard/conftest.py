@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +16,7 @@ from app.dashboard.web import make_app
 from ghostpose.dashboard import DashboardConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from websockets.sync.client import ClientConnection
 
@@ -65,10 +64,3 @@ def dashboard(bus: Bus) -> Iterator[Dashboards]:
             return stack.enter_context(Asked(port, [token for token, _ in made]))
 
         yield start
-
-
-def until(condition: Callable[[], object], what: str, limit_s: float = 20.0) -> None:
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, f"{what}: did not happen"
-        time.sleep(0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dashboard.history import (
@@ -46,6 +46,7 @@ def test_people_stand_where_their_boxes_end() -> None:
     assert foot == ((left + width / 2) / 768, (top + height) / 576)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(-2, 3), st.floats(-2, 3)), max_size=50))
 def test_whoever_stands_outside_counts_at_the_edge(feet: list[tuple[float, float]]) -> None:
     history = history_of([Moment(0.0, (), len(feet), tuple(feet))], 0, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dashboard.outbox import FEWEST_UNDRAWN, Outbox
@@ -73,6 +73,7 @@ def test_what_is_no_longer_watched_is_not_sent() -> None:
     run(play())
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=60))
 def test_each_camera_comes_in_order_and_memory_is_one_picture_a_camera(
     events: list[tuple[str, int]],

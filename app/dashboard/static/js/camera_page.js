@@ -23,8 +23,8 @@ export async function openCamera(main, me, name) {
     h(
       "div",
       { class: "columns" },
-      h("div", { class: "column" }, viewer.element, past.people, past.tracks),
-      h("div", { class: "column" }, facts.element, past.events),
+      h("div", { class: "column" }, viewer.element, past.people),
+      h("div", { class: "column" }, facts.element, past.tracks, past.events),
     ),
   );
   watch([name]);

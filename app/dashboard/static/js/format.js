@@ -40,9 +40,10 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
+  hourCycle: "h23",
 });
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 export const clock = (at) => CLOCK.format(new Date(1000 * at));
-export const day = (at) => DAY.format(new Date(1000 * at));
+export const day = (at) => `${DAY.format(new Date(1000 * at))}, ${clock(at)}`;
 export const whole = (count) => count.toLocaleString("en").replaceAll(",", "\u202f");

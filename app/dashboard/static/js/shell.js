@@ -13,8 +13,8 @@ const THEMES = ["auto", "light", "dark"];
 const STATES = {
   on: "Connected",
   connecting: "Connecting",
-  gone: "Dashboard away",
-  away: "Server away",
+  gone: "Dashboard doesn't answer",
+  away: "Redis doesn't answer",
   off: "",
 };
 
@@ -55,6 +55,7 @@ function showState() {
   state.className = `connection ${known.state}`;
   say(state, STATES[known.state] ?? "");
   state.title = known.problem;
+  document.body.dataset.connection = known.state;
 }
 
 listen("state", showState);

@@ -1,0 +1,220 @@
+"""What the page asks for, and what it changes: the same as the commands do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import samples
+from bus_servers import until
+from roles import Pipeline, make_pipeline
+
+from ghostpose.bus import Bus, Registry
+from ghostpose.bus.camera_states import publish_camera_state
+from ghostpose.bus.previews import publish_preview
+from ghostpose.codec.camera_state import CameraCounts, CameraState
+from ghostpose.config import CameraConfig
+from ghostpose.topics import AUDIT_KEY
+
+if TYPE_CHECKING:
+    from conftest import Dashboards
+
+SOURCE = "rtsp://admin:s3cret@10.0.0.5/live"
+ZONE = {"name": "gate", "polygon": [[0, 0], [10, 0], [10, 10]], "dwell_s": 5}
+
+
+def test_a_camera_is_added_changed_and_removed_and_the_log_says_by_whom(
+    dashboard: Dashboards, bus: Bus
+) -> None:
+    client = dashboard(("anna", "admin"))
+    client.log_in()
+    new = {"name": "door", "source": SOURCE, "settings": {"fps": 5, "height": None}}
+    added = client.post("/api/cameras", json=new)
+    assert added.status_code == 201
+    assert "${env:NAME}" in added.json()["warning"]
+    registry = Registry(bus)
+    assert registry.read().playable("door").source == SOURCE
+    assert registry.get("door").settings.fps == 5
+
+    change = {"settings": {"zones": [ZONE], "fps": None}, "revision": added.json()["revision"]}
+    changed = client.patch("/api/cameras/door", json=change)
+    assert changed.status_code == 200
+    row = registry.get("door")
+    assert row.revision == changed.json()["revision"]
+    assert [zone.name for zone in row.settings.zones] == ["gate"]
+    assert registry.read().playable("door").source == SOURCE, "the password stays"
+
+    details = client.get("/api/cameras/door").json()
+    assert details["settings"]["zones"][0]["dwell_s"] == 5
+    assert details["figures"]["health"] == "lost"
+    assert "s3cret" not in json.dumps(details)
+
+    assert client.delete("/api/cameras/door").status_code == 204
+    assert client.get("/api/cameras/door").status_code == 404
+    entries = client.get("/api/audit").json()
+    assert [(e["who"], e["what"], e["of"]) for e in entries] == [
+        ("anna", "removed camera", "door"),
+        ("anna", "changed camera", "door"),
+        ("anna", "added camera", "door"),
+    ]
+    assert b"s3cret" not in repr(bus.client.xrange(AUDIT_KEY)).encode()
+
+
+def test_two_who_change_a_camera_at_once_never_overwrite_each_other(
+    dashboard: Dashboards, bus: Bus
+) -> None:
+    client = dashboard()
+    revision = Registry(bus).add(CameraConfig(name="door", source="pattern:"))
+    first = {"settings": {"fps": 5}, "revision": revision}
+    assert client.patch("/api/cameras/door", json=first).status_code == 200
+    second = client.patch("/api/cameras/door", json={"settings": {"fps": 9}, "revision": revision})
+    assert second.status_code == 409
+    assert "was changed by somebody else meanwhile" in second.json()["detail"]
+    assert client.delete(f"/api/cameras/door?revision={revision}").status_code == 409
+    assert Registry(bus).get("door").settings.fps == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "settings", "says"),
+    [
+        ("<script>", "pattern:", {}, "name"),
+        ("../../etc", "pattern:", {}, "name"),
+        ("a" * 65, "pattern:", {}, "name"),
+        ("", "pattern:", {}, "name"),
+        ("door", "rtsp://h/a b", {}, "an address holds no spaces"),
+        ("door", "pattern:", {"fps": -1}, "fps"),
+        ("door", "pattern:", {"nonsense": 1}, "nonsense"),
+        ("door", "pattern:", {"zones": [{**ZONE, "name": "<img src=x>"}]}, "zones.0.name"),
+        ("door", "pattern:", {"zones": [{**ZONE, "polygon": [[0, 0], [1, 1]]}]}, "polygon"),
+    ],
+)
+def test_settings_that_are_none_are_one_sentence(
+    dashboard: Dashboards, bus: Bus, name: str, source: str, settings: Any, says: str
+) -> None:
+    new = {"name": name, "source": source, "settings": settings}
+    answer = dashboard().post("/api/cameras", json=new)
+    assert answer.status_code in (400, 422), answer.text
+    assert says in answer.json()["detail"]
+    assert Registry(bus).read().cameras == {}
+
+
+def test_a_camera_that_is_there_or_not_there_is_said(dashboard: Dashboards, bus: Bus) -> None:
+    client = dashboard()
+    Registry(bus).add(CameraConfig(name="door", source="pattern:"))
+    again = client.post("/api/cameras", json={"name": "door", "source": "pattern:"})
+    assert again.status_code == 409
+    assert (
+        client.patch("/api/cameras/gate", json={"settings": {}, "revision": 1}).status_code == 404
+    )
+    assert client.delete("/api/cameras/gate").status_code == 404
+    renamed = client.patch("/api/cameras/door", json={"settings": {"name": "gate"}, "revision": 1})
+    assert renamed.status_code == 400
+
+
+@pytest.fixture
+def lobby(bus: Bus) -> Pipeline:
+    """Return a camera that is not in the registry, with three frames that have poses."""
+    pipeline = make_pipeline(bus, "lobby")
+    pipeline.publish(3)
+    pipeline.infer(3)
+    pipeline.commit()
+    now_s = bus.server_time_ms() / 1000
+    counts = CameraCounts(read=10, published=3, skipped={"overwritten": 2, "rate": 5})
+    state = CameraState("lobby", "playing", now_s - 60, "w", "host-1", 1, counts=counts)
+    publish_camera_state(bus, state)
+    return pipeline
+
+
+def test_a_camera_of_a_file_is_shown_and_can_not_be_set(
+    dashboard: Dashboards, lobby: Pipeline
+) -> None:
+    client = dashboard()
+    details = client.get("/api/cameras/lobby").json()
+    assert details["settings"] is None
+    assert details["figures"]["registered"] is False
+    assert details["figures"]["people"] == 1
+    assert details["figures"]["size"] == [768, 576]
+    assert {"reason": "rate", "pictures": 5} in details["skipped"]
+    assert client.delete("/api/cameras/lobby").status_code == 404
+
+
+def test_a_cameras_last_minutes_are_told(dashboard: Dashboards, lobby: Pipeline) -> None:
+    client = dashboard()
+    history = client.get("/api/cameras/lobby/history?minutes=5").json()
+    assert [point["people"] for point in history["people"]] == [1]
+    assert [line["track"] for line in history["tracks"]] == ["lobby-0"]
+    assert sum(map(sum, history["heat_rc"])) == 1
+    assert client.get("/api/cameras/lobby/history?minutes=1e9").status_code == 422
+    events = client.get("/api/cameras/lobby/events?about=all").json()
+    assert [event["kind"] for event in events] == ["session_start"]
+    assert client.get("/api/cameras/lobby/events").json() == []
+
+
+def test_pictures_come_with_the_poses_of_their_frame(
+    dashboard: Dashboards, bus: Bus, lobby: Pipeline
+) -> None:
+    with dashboard().socket() as socket:
+        assert json.loads(socket.recv(timeout=20))["kind"] == "overview"
+        socket.send(json.dumps({"watch": ["lobby"]}))
+        wanted = bus.keys.preview("lobby") + ":wanted"
+        until(lambda: bus.client.exists(wanted), "somebody wants previews")
+        (published,) = lobby.publish(1)
+        publish_preview(bus, preview_of(lobby, published.seq))
+        lobby.infer(1)
+        lobby.commit()
+        message = b""
+        while not isinstance(message, bytes) or not message:
+            message = socket.recv(timeout=20)  # type: ignore[assignment]
+    about, pose, jpeg = unpacked(message)
+    assert (about["camera"], about["seq"]) == ("lobby", 3)
+    assert pose == lobby.poses()[-1]
+    assert jpeg == samples.preview().jpeg
+    assert about["behind_ms"] >= 0
+
+
+def preview_of(pipeline: Pipeline, seq: int) -> Any:
+    from dataclasses import replace
+
+    return replace(samples.preview(pipeline.camera, seq), session=pipeline.publisher.session)
+
+
+def unpacked(message: bytes) -> tuple[Any, Any, bytes]:
+    end = 4 + int.from_bytes(message[:4], "little")
+    pose_end = end + 4 + int.from_bytes(message[end : end + 4], "little")
+    return json.loads(message[4:end]), json.loads(message[end + 4 : pose_end]), message[pose_end:]
+
+
+def test_the_fleet_is_told(dashboard: Dashboards, bus: Bus, lobby: Pipeline) -> None:
+    lobby.publish(2)
+    lobby.frames.take(1, 0)
+    client = dashboard()
+    fleet = client.get("/api/fleet").json()
+    (own,) = [one for one in fleet["partitions"] if one["number"] == lobby.partition]
+    assert (own["owner"], own["cameras"]) == ("post-1", 1)
+    assert (own["waiting_frames"], own["frames_at_work"]) == (2, 1)
+    assert fleet["servers"][0]["used_bytes"] > 0
+    assert fleet["servers"][0]["limit_bytes"] == 256 * 2**20
+
+
+def test_dead_letters_are_listed_sent_in_again_and_thrown_away(
+    dashboard: Dashboards, bus: Bus, lobby: Pipeline
+) -> None:
+    lobby.publish(2)
+    for delivery in lobby.frames.take(2, 0):
+        lobby.frames.bury(delivery, "poison", "it killed\x1b[2J workers")
+    client = dashboard()
+    first, second = client.get("/api/dead").json()["letters"]
+    assert first["camera"] == "lobby"
+    assert first["can_replay"]
+    assert "\x1b" not in first["detail"]
+    (sent,) = client.post("/api/dead/replay", json={"letters": [first["letter"]]}).json()
+    assert sent["frame"].startswith("lobby.replay/")
+    assert client.post("/api/dead/purge", json={"letters": [second["letter"]]}).json() == 1
+    assert client.get("/api/dead").json() == {"letters": [], "more": False}
+    gone = client.post("/api/dead/replay", json={"letters": ["0:1-0"]})
+    assert gone.status_code == 404
+    assert [entry["what"] for entry in client.get("/api/audit").json()] == [
+        "purged dead letters",
+        "replayed dead letters",
+    ]
