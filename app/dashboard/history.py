@@ -54,7 +54,7 @@ class PeoplePoint:
     """How many people there were at a moment, Unix seconds."""
 
     at: float
-    people: int
+    people: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +86,23 @@ def moment_of(at: float, people: Sequence[Person], width: int, height: int) -> M
 
 def history_of(moments: Sequence[Moment], begin: float, end: float, every_s: float) -> History:
     """Return what moments in the order of time come to."""
-    lines = _track_lines(moments, every_s)
-    kept = sorted(lines, key=_seen_s, reverse=True)[:MAX_TRACKS]
-    kept.sort(key=lambda line: line.stays[0].begin)
+    kept, dropped = longest_lines(_track_lines(moments, every_s))
     return History(
         begin=begin,
         end=end,
         every_s=every_s,
         people=tuple(PeoplePoint(moment.at, moment.people) for moment in moments),
-        tracks=tuple(kept),
-        dropped_tracks=len(lines) - len(kept),
+        tracks=kept,
+        dropped_tracks=dropped,
         heat_rc=_heat(foot for moment in moments for foot in moment.feet),
     )
+
+
+def longest_lines(lines: Sequence[TrackLine]) -> tuple[tuple[TrackLine, ...], int]:
+    """Return the longest lines, at most `MAX_TRACKS`, by their begin; and how many are left out."""
+    kept = sorted(lines, key=_seen_s, reverse=True)[:MAX_TRACKS]
+    kept.sort(key=lambda line: line.stays[0].begin)
+    return tuple(kept), len(lines) - len(kept)
 
 
 def _track_lines(moments: Sequence[Moment], every_s: float) -> list[TrackLine]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from app.dashboard.access import TheContext, Viewer
 from app.dashboard.cameras_api import Name
 from app.dashboard.history import History, Moment, history_of, moment_of
+from app.dashboard.stored_history import read_stored_history
 from ghostpose.bus import Bus
 from ghostpose.codec.entries import StreamEntry
 from ghostpose.codec.poses import decode_event, decode_pose
@@ -27,7 +28,10 @@ EVENTS_LOOKED_AT: Final = 400
 
 router = APIRouter(prefix="/api", tags=["history"])
 
-Minutes = Annotated[float, Query(gt=0, le=60)]
+MAX_MINUTES: Final = 31 * 1440
+"""A store is asked for no more than a month at a time."""
+
+Minutes = Annotated[float, Query(gt=0, le=MAX_MINUTES)]
 
 
 class EventRow(BaseModel):
@@ -42,10 +46,12 @@ class EventRow(BaseModel):
 
 @router.get("/cameras/{name}/history")
 def history(name: Name, _: Viewer, context: TheContext, minutes: Minutes = 15) -> History:
-    """Tell of the last minutes, as far as the camera's stream still holds them."""
+    """Tell of the last minutes: from the store, or as far as the camera's stream holds them."""
     bus = context.bus
     end_ms = bus.server_time_ms()
     begin_ms = end_ms - round(60_000 * minutes)
+    if context.store is not None:
+        return read_stored_history(context.store.engine(), name, begin_ms / 1000, end_ms / 1000)
     every_ms = max(1000 * FASTEST_S, (end_ms - begin_ms) / MAX_SAMPLES)
     moments = _moments(bus, name, begin_ms, end_ms, every_ms)
     return history_of(moments, begin_ms / 1000, end_ms / 1000, every_ms / 1000)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 import ghostpose
 from app.dashboard.access import COOKIE, TheContext, Viewer, check_token
+from app.dashboard.context import Context
 from app.dashboard.sessions import SESSION_S
 from app.dashboard.tokens import MAX_TOKEN_CHARS, Identity, Role
 from ghostpose.skeleton import KEYPOINTS, LIMBS, TREE_LIMBS
@@ -23,11 +24,15 @@ class Login(BaseModel):
 
 
 class Me(BaseModel):
-    """Who asks, and what the page needs to know once. `limbs`: pairs of key points to draw."""
+    """Who asks, and what the page needs to know once.
+
+    `has_store`: more of the past is known than the streams hold; `limbs`: key points to join.
+    """
 
     name: str
     role: Role
     needs_login: bool
+    has_store: bool
     version: str
     keypoints: tuple[str, ...]
     limbs: tuple[tuple[int, int], ...]
@@ -49,7 +54,7 @@ def login(request: Request, given: Login, response: Response, context: TheContex
         httponly=True,
         samesite="strict",
     )
-    return _me(identity, needs_login=True)
+    return _me(identity, context)
 
 
 @router.post("/logout", status_code=204)
@@ -62,14 +67,15 @@ def logout(request: Request, response: Response, context: TheContext) -> None:
 @router.get("/me")
 def me(identity: Viewer, context: TheContext) -> Me:
     """Tell who asks."""
-    return _me(identity, needs_login=not context.is_open)
+    return _me(identity, context)
 
 
-def _me(identity: Identity, *, needs_login: bool) -> Me:
+def _me(identity: Identity, context: Context) -> Me:
     return Me(
         name=identity.name,
         role=identity.role,
-        needs_login=needs_login,
+        needs_login=not context.is_open,
+        has_store=context.store is not None,
         version=ghostpose.__version__,
         keypoints=KEYPOINTS,
         limbs=tuple((LIMBS[index].start, LIMBS[index].end) for index in TREE_LIMBS),

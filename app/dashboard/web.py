@@ -19,12 +19,14 @@ from app.dashboard.audit import Audit
 from app.dashboard.context import Context
 from app.dashboard.feed import Feed
 from app.dashboard.guard import Guard
+from app.dashboard.known_store import KnownStore
 from app.dashboard.overview import Overview
 from ghostpose.errors import (
     BusFullError,
     BusUnavailableError,
     GhostposeError,
     RegistryConflictError,
+    StoreError,
     UserError,
 )
 
@@ -41,6 +43,7 @@ STATIC: Final = Path(__file__).parent / "static"
 _STATUS_OF: Final[tuple[tuple[type[GhostposeError], int], ...]] = (
     (BusUnavailableError, 503),
     (BusFullError, 503),
+    (StoreError, 503),
     (RegistryConflictError, 409),
     (UserError, 400),
 )
@@ -49,13 +52,14 @@ _STATUS_OF: Final[tuple[tuple[type[GhostposeError], int], ...]] = (
 
 def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None) -> ASGIApp:
     """Return the dashboard of the deployment on `bus`; without tokens, for this machine only."""
+    store = None if store_url is None else KnownStore(store_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         feed = Feed(bus, loop)
         overview = Overview(bus, feed.tell)
-        app.state.context = Context(bus, tokens, feed, overview, Audit(bus), store_url)
+        app.state.context = Context(bus, tokens, feed, overview, Audit(bus), store)
         app.state.proven = ProvenTokens()
         feed.start()
         overview.start()
@@ -64,6 +68,8 @@ def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None
         finally:
             await asyncio.to_thread(overview.stop)
             await asyncio.to_thread(feed.stop)
+            if store is not None:
+                store.close()
 
     # FastAPI's own pages of documentation load scripts from elsewhere; the document is enough.
     app = FastAPI(

@@ -7,6 +7,7 @@ A camera that the store does not know has no answer: it gives nothing. Times are
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, cast, func, select
@@ -16,6 +17,7 @@ from ghostpose.types import EventMessage, Person
 from postprocess.store import schema
 from postprocess.store.keypoints import unpack_keypoints
 from postprocess.store.results import (
+    FootCount,
     PeopleCount,
     StoredCamera,
     StoredSession,
@@ -182,6 +184,38 @@ def track_poses(
             )
             for row in connection.execute(found)
         )
+
+
+def foot_counts(
+    engine: Engine, camera: str, since: float, until: float, *, rows: int, columns: int
+) -> tuple[FootCount, ...]:
+    """Return how often somebody's feet were in each cell of a grid over the picture.
+
+    Feet are where boxes end; those outside the picture count at its edge. Cells without any are
+    left out.
+    """
+    person, frame = schema.people.c, schema.poses.c
+    across = _floor(engine, (person.x + person.w / 2) * columns / frame.width)
+    down = _floor(engine, (person.y + person.h) * rows / frame.height)
+    found = (
+        select(down.label("row"), across.label("column"), func.count())
+        .join(schema.poses, _same_frame())
+        .where(
+            of_camera(schema.people, camera),
+            frame.captured_at >= since,
+            frame.captured_at < until,
+        )
+        .group_by("row", "column")
+    )
+    counts: Counter[tuple[int, int]] = Counter()
+    with engine.connect() as connection:
+        for row, column, count in connection.execute(found):
+            counts[_within(int(row), rows), _within(int(column), columns)] += count
+    return tuple(FootCount(*cell, count) for cell, count in sorted(counts.items()))
+
+
+def _within(index: int, count: int) -> int:
+    return min(count - 1, max(0, index))
 
 
 def events(engine: Engine, camera: str, since: float, until: float) -> tuple[EventMessage, ...]:

@@ -77,6 +77,15 @@ class PeopleCount:
 
 
 @dataclass(frozen=True, slots=True)
+class FootCount:
+    """How many times somebody's feet were in one cell of a grid over the picture."""
+
+    row: int
+    column: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrackPose:
     """Where a track was in one frame, `media_time` in seconds of the stream."""
 

@@ -13,8 +13,16 @@ from bus_servers import RealServer, debians_redis, valkey
 from roles import make_pipeline
 from whole import CAMERA, Whole, wait_until
 
+from app.camera_list import list_cameras
+from app.dashboard.audit import Audit
+from app.dashboard.fleet import read_fleet
+from app.dashboard.tokens import Identity
+from app.registry import remove_camera
 from ghostpose.bus import Bus, CameraLeases, FramePublisher, Registry
 from ghostpose.bus.camera_states import read_camera_states
+from ghostpose.bus.glance import read_glances
+from ghostpose.bus.heartbeats import Heartbeats
+from ghostpose.bus.letters import letters, replay
 from ghostpose.bus.persistence import disk_writes
 from ghostpose.bus.previews import forget_preview, publish_preview
 from ghostpose.client import PoseGroup, PoseReader, PreviewReader
@@ -140,6 +148,30 @@ def test_who_links_persons_may_read_floors_and_poses_and_tell(
             client.xadd(admin.keys.events(CAMERA), {"d": "{}"})
 
 
+def test_the_dashboard_may_do_what_its_page_offers(url_of: Callable[[str], str]) -> None:
+    with Bus.connect(url_of("admin"), partitions=4) as admin:
+        pipeline = make_pipeline(admin, CAMERA)
+        publish_preview(admin, samples.preview(CAMERA))
+        pipeline.publish(1)
+        for delivery in pipeline.frames.take(1, 0):
+            pipeline.frames.bury(delivery, "poison", "it killed workers")
+    with Bus.connect(url_of("dashboard")) as bus, PoseReader(bus.client, start="begin") as reader:
+        assert PreviewReader(bus.client).read_many([CAMERA]).keys() == {CAMERA}
+        reader.read(0)
+        read_glances(bus, [CAMERA])
+        assert sum(one.dead for one in read_fleet(bus).partitions) == 1
+        registry = Registry(bus)
+        revision = registry.add(CameraConfig(name="door", source="rtsp://a:pw@h/"))
+        registry.change(CameraConfig(name="door", source="rtsp://***@h/", fps=5), revision)
+        assert [camera.name for camera in list_cameras(bus)] == ["door"]
+        remove_camera(registry, "door", None)
+        Audit(bus).note(Identity("anna", "admin"), "10.0.0.1", "removed camera", "door")
+        assert len(Audit(bus).newest(5)) == 1
+        assert all(sent.frame for sent in replay(bus, list(letters(bus))))
+        with Heartbeats(bus, "dashboard", "one", dict):
+            pass
+
+
 REFUSED: Final[dict[str, list[tuple[Any, ...]]]] = {
     "ingest": [
         ("XADD", f"{HALL}:poses:{CAMERA}", "*", "d", "{}"),
@@ -181,6 +213,12 @@ REFUSED: Final[dict[str, list[tuple[Any, ...]]]] = {
         ("XREAD", "STREAMS", f"{HALL}:frames", "0"),
         ("XGROUP", "DESTROY", f"{HALL}:poses:{CAMERA}", "store"),
         ("EVAL", "return 1", "0"),
+    ],
+    "dashboard": [
+        ("XADD", f"{HALL}:poses:{CAMERA}", "*", "d", "{}"),
+        ("SET", f"{HALL}:preview:{CAMERA}", "x"),
+        ("HSET", f"{HALL}:lease", "owner", "me"),
+        ("HSET", "ghostpose:meta", "partitions", "1"),
     ],
     "mirror": [
         ("XADD", f"{HALL}:events:{CAMERA}", "*", "d", "{}"),

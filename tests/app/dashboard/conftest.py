@@ -47,7 +47,9 @@ class Asked(httpx.Client):
 
 
 class Dashboards(Protocol):
-    def __call__(self, *names_and_roles: tuple[str, Role]) -> Asked: ...
+    def __call__(
+        self, *names_and_roles: tuple[str, Role], store_url: str | None = None
+    ) -> Asked: ...
 
 
 @pytest.fixture
@@ -55,11 +57,13 @@ def dashboard(bus: Bus) -> Iterator[Dashboards]:
     """Start a dashboard that knows tokens of these names and roles; none: it is open."""
     with ExitStack() as stack:
 
-        def start(*names_and_roles: tuple[str, Role]) -> Asked:
+        def start(*names_and_roles: tuple[str, Role], store_url: str | None = None) -> Asked:
             made = [make_token(name, role) for name, role in names_and_roles]
             tokens = parse_tokens("\n".join(line for _, line in made), "test")
             listener = stack.enter_context(open_listener(Listen("127.0.0.1", 0)))
-            stack.enter_context(served(make_app(bus, tokens), listener, DashboardConfig()))
+            stack.enter_context(
+                served(make_app(bus, tokens, store_url), listener, DashboardConfig())
+            )
             port: Any = listener.getsockname()[1]
             return stack.enter_context(Asked(port, [token for token, _ in made]))
 

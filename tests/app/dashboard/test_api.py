@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,12 @@ from ghostpose.bus.previews import publish_preview
 from ghostpose.codec.camera_state import CameraCounts, CameraState
 from ghostpose.config import CameraConfig
 from ghostpose.topics import AUDIT_KEY
+from ghostpose.types import FrameId
+from postprocess.store import Batch, open_database, write_batch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Dashboards
 
 SOURCE = "rtsp://admin:s3cret@10.0.0.5/live"
@@ -173,9 +178,30 @@ def test_pictures_come_with_the_poses_of_their_frame(
     assert about["behind_ms"] >= 0
 
 
-def preview_of(pipeline: Pipeline, seq: int) -> Any:
-    from dataclasses import replace
+def test_the_past_comes_from_the_store_where_one_is_given(
+    dashboard: Dashboards, bus: Bus, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'poses.sqlite'}"
+    client = dashboard(store_url=url)
+    assert client.get("/api/me").json()["has_store"] is True
+    missing = client.get("/api/cameras/lobby/history")
+    assert missing.status_code == 503
+    assert "there is no database" in missing.json()["detail"]
+    now_s = bus.server_time_ms() / 1000
+    poses = [samples.pose(FrameId("lobby", 5, seq, seq + 1), people=2) for seq in range(20)]
+    engine = open_database(url)
+    with engine.begin() as connection:
+        moved = [replace(p, captured_at=now_s - 7200 + p.seq) for p in poses]
+        write_batch(connection, Batch(moved, []))
+    engine.dispose()
+    assert client.get("/api/cameras/lobby/history?minutes=60").json()["people"] == []
+    history = client.get("/api/cameras/lobby/history?minutes=1440").json()
+    assert [point["people"] for point in history["people"]] == [2]
+    assert [line["track"] for line in history["tracks"]] == ["lobby-0", "lobby-1"]
+    assert sum(map(sum, history["heat_rc"])) == 40
 
+
+def preview_of(pipeline: Pipeline, seq: int) -> Any:
     return replace(samples.preview(pipeline.camera, seq), session=pipeline.publisher.session)
 
 

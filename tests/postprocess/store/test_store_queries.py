@@ -83,6 +83,14 @@ def test_people_are_counted_by_stretches_and_those_without_a_frame_are_left_out(
         queries.people_counts(reader, "yard", T0, T0 + 1, 0)
 
 
+def test_feet_are_counted_by_cells_and_those_outside_at_the_edge(reader):
+    cells = queries.foot_counts(reader, "yard", T0 - 1, T0 + 9, rows=27, columns=48)
+    (cell,) = cells  # all samples stand at (60.5, 220.25) of 768 x 576
+    assert (cell.row, cell.column, cell.times) == (10, 3, 40)
+    assert queries.foot_counts(reader, "yard", T0 + 0.1, T0 + 0.2, rows=1, columns=1)[0].times == 1
+    assert queries.foot_counts(reader, "attic", 0, 2e9, rows=27, columns=48) == ()
+
+
 def test_where_a_track_was_is_told_frame_by_frame(reader):
     poses = queries.track_poses(reader, "yard", "yard-2", SESSION)
     assert [one.seq for one in poses] == [3, 7, 11, 15, 19]

@@ -10,6 +10,8 @@ import { listen, watch } from "./live.js";
 import { ZoneEditor } from "./zones.js";
 
 const HISTORY_EVERY_MS = 15000;
+const RANGES = [[5, "Last 5 min"], [15, "Last 15 min"], [60, "Last hour"]];
+const STORED_RANGES = [...RANGES, [360, "Last 6 hours"], [1440, "Last day"], [10080, "Last week"]];
 
 export async function openCamera(main, me, name) {
   const details = await get(cameraPath(name));
@@ -177,7 +179,7 @@ function historyCards(page, viewer) {
   const range = h(
     "select",
     { "aria-label": "Stretch of time", onchange: doing(async () => { page.minutes = Number(range.value); await refresh(); }) },
-    [5, 15, 60].map((minutes) => h("option", { value: minutes }, `Last ${minutes} min`)),
+    (page.me.has_store ? STORED_RANGES : RANGES).map(([minutes, name]) => h("option", { value: minutes }, name)),
   );
   range.value = String(page.minutes);
   const peopleBody = h("div", {});
@@ -195,7 +197,7 @@ function historyCards(page, viewer) {
       get(cameraPath(page.name, "/events")),
     ]);
     if (history.people.length === 0) {
-      for (const body of [peopleBody, tracksBody]) body.replaceChildren(nothing(`Nothing in the last ${page.minutes} minutes.`));
+      for (const body of [peopleBody, tracksBody]) body.replaceChildren(nothing("Nothing in this time."));
     } else {
       peopleBody.replaceChildren(peopleChart(history));
       tracksBody.replaceChildren(history.tracks.length ? timelineChart(history, page.details.figures.hue) : nothing("Nobody was there."), more(history));

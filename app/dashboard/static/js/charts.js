@@ -12,7 +12,7 @@ const TICKS = 5;
 export function peopleChart(history) {
   const height = 170;
   const bottom = height - 22;
-  const most = Math.max(4, ...history.people.map((point) => point.people));
+  const most = Math.max(4, ...history.people.map((point) => Math.ceil(point.people)));
   const x = across(history);
   const y = (count) => bottom - (count / most) * (bottom - 10);
   const runs = unbroken(history.people, 3 * history.every_s);
