@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "export-results": "app.cli.export_results",
     "render": "app.cli.render",
     "report": "app.cli.report",
+    "retention": "app.cli.retention",
     "record": "app.cli.record",
     "replay": "app.cli.replay",
     "chaos": "app.cli.chaos",

@@ -63,6 +63,10 @@ StoreUrl = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="Database, such as sqlite:///poses.sqlite"),
 ]
+KeepDays = Annotated[float | None, typer.Option(help="Remove what came longer ago than this")]
+MaxGb = Annotated[
+    float | None, typer.Option(help="Remove the oldest until the rest takes at most this")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Jobs = Annotated[
     str | None,

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = "Example: ghostpose store --redis redis://10.0.0.5 --store sqlite:///poses.sqlite"
 
-KeepDays = Annotated[float | None, typer.Option(help="Remove what came longer ago than this")]
-MaxGb = Annotated[
-    float | None, typer.Option(help="Remove the oldest until the rest takes at most this")
-]
-
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -27,8 +22,8 @@ def store(
     config: options.ConfigFile = None,
     redis: options.RedisUrl = None,
     store: options.StoreUrl = None,
-    keep_days: KeepDays = None,
-    max_gb: MaxGb = None,
+    keep_days: options.KeepDays = None,
+    max_gb: options.MaxGb = None,
 ) -> None:
     """Store what all cameras produce until SIGTERM; what the streams hold then is still stored."""
     if context.invoked_subcommand is not None:
@@ -75,36 +70,6 @@ def migrate(
         typer.echo(f"{done.database} has tables of version {done.now} already")
     else:
         typer.echo(f"{done.database}: tables of version {done.before} are now of {done.now}")
-
-
-@app.command(epilog="Example: ghostpose store prune --store sqlite:///poses.sqlite --keep-days 30")
-def prune(
-    config: options.ConfigFile = None,
-    store: options.StoreUrl = None,
-    keep_days: KeepDays = None,
-    max_gb: MaxGb = None,
-) -> None:
-    """Remove the oldest frames now, in small steps; stores may go on writing meanwhile."""
-    from app.settings import read_config
-    from ghostpose.errors import ConfigError
-    from postprocess.store import open_database, open_for_reading
-    from postprocess.store.retention import Retention, prune
-
-    given = {"url": store, "keep_days": keep_days, "max_gb": max_gb}
-    settings = read_config(config, store=given).store
-    retention = Retention(settings.keep_days, settings.max_gb)
-    if retention == Retention():
-        raise ConfigError(
-            "nothing to prune by: give --keep-days or --max-gb, or store's in --config"
-        )
-    open_for_reading(_url(settings)).dispose()  # makes nothing where nothing is
-    engine = open_database(_url(settings))
-    pruned = prune(engine, retention)
-    engine.dispose()
-    typer.echo(
-        f"removed {pruned.removed.frames} frames and {pruned.removed.people} poses in them;"
-        f" {pruned.used_bytes / 1e6:.1f} MB are in use of {pruned.file_bytes / 1e6:.1f} MB on disk"
-    )
 
 
 def _url(settings: StoreConfig) -> str:

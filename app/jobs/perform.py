@@ -6,7 +6,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from app.jobs.requests import Analyze, ExportResults, Render, Report, Site
+from app.jobs.requests import Analyze, ExportResults, Render, Report, Retain, Site
 from ghostpose.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def _perform(
             from app.jobs.report import write_report
 
             return asdict(write_report(request, site.store_url, progress))
+        case Retain():
+            from app.jobs.retention import retain
+
+            return asdict(retain(request, site.store_url, progress))
 
 
 def _analyze(

@@ -88,7 +88,15 @@ class Report(_Frozen):
     output: Path
 
 
-AnyRequest = Analyze | ExportResults | Render | Report
+class Retain(_Frozen):
+    """Remove from the store what came longer ago than so many days, and the oldest above a size."""
+
+    kind: Literal["retention"] = "retention"
+    keep_days: float | None = Field(default=None, gt=0)
+    max_gb: float | None = Field(default=None, gt=0)
+
+
+AnyRequest = Analyze | ExportResults | Render | Report | Retain
 
 REQUEST: Final[TypeAdapter[AnyRequest]] = TypeAdapter(
     Annotated[AnyRequest, Field(discriminator="kind")]

@@ -41,7 +41,7 @@ DEAD_S: Final = 20
 CLEAN_EVERY_S: Final = 10
 """How often a worker that has nothing to do looks for such jobs."""
 
-PRELOADED: Final = ("app.jobs.exports", "app.jobs.report")
+PRELOADED: Final = ("app.jobs.exports", "app.jobs.report", "app.jobs.retention")
 """Imported once, since forking does them no harm: jobs then begin at once."""
 
 _LIFE_LONGER_S: Final = 15

@@ -13,7 +13,7 @@ from postprocess.store.pruning import Removed, ages, remove_some
 from postprocess.store.size import file_bytes, give_back, measured, vacuum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
 
@@ -54,13 +54,20 @@ class Pruned:
     file_bytes: int
 
 
-def prune(engine: Engine, retention: Retention) -> Pruned:
+def prune(
+    engine: Engine, retention: Retention, tell: Callable[[Removed], None] = lambda _: None
+) -> Pruned:
     """Remove what is too old or too much; many small transactions, so that writing goes on.
+
+    `tell` hears how much that is so far.
 
     Raises:
         SQLAlchemyError: the database doesn't do it (now); what was removed until then is.
     """
-    removed = sum(pruning(engine, retention), Removed())
+    removed = Removed()
+    for step in pruning(engine, retention):
+        removed += step
+        tell(removed)
     vacuum(engine)
     with engine.connect() as connection:
         return Pruned(removed, round(measured(connection).used_bytes), file_bytes(connection))

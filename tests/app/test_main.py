@@ -70,7 +70,6 @@ def test_the_version_is_the_packages() -> None:
         *(f"cameras {name}" for name in CAMERA_COMMANDS),
         "store",
         "store migrate",
-        "store prune",
     ],
 )
 def test_every_command_has_help_with_an_example(name: str) -> None:
@@ -87,7 +86,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
         (["run", "a.mp4", "--inference", "0"], "greater than or equal to 1"),
         (["run", "a.mp4", "--policy", "some"], "'some' is not one of"),
         (["store", "--store", "sqlite:///a", "migrate"], "options go behind 'migrate'"),
-        (["store", "prune", "--store", "sqlite:///a"], "give --keep-days or --max-gb"),
+        (["retention", "--store", "sqlite:///a"], "how much is to be kept?"),
         (["--log-level", "loud", "tail"], "'loud' is no log level"),
     ],
 )
