@@ -78,14 +78,18 @@ def gains_from_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return not INT8_INSTRUCTIONS.isdisjoint(flags.split())
 
 
-def compile_settings(options: EngineOptions, device: str, floats: Precision) -> dict[str, object]:
-    """Return what to tell OpenVINO when it compiles; `floats` is for layers that aren't int8."""
-    many = options.batch > 1 and not options.deterministic
+def compile_settings(
+    options: EngineOptions, device: str, floats: Precision, *, several: bool
+) -> dict[str, object]:
+    """Return what to tell OpenVINO when it compiles, for one picture at a time or several.
+
+    `floats` is for layers that aren't int8.
+    """
     settings: dict[str, object] = {
-        "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+        "PERFORMANCE_HINT": "THROUGHPUT" if several else "LATENCY",
         "INFERENCE_PRECISION_HINT": floats,
     }
-    if many:
+    if several:
         settings["PERFORMANCE_HINT_NUM_REQUESTS"] = options.batch
     if device == "CPU":
         # Pinned, the first threads of every worker on this machine would share the first cores.

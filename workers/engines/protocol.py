@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 EngineName = Literal["auto", "openvino", "torch"]
 Precision = Literal["auto", "f32", "f16", "bf16", "int8"]
 
-MAX_SHAPES: Final = 32
+MAX_SHAPES: Final = 16
 """Picture sizes an engine keeps a compiled network for; the least recently used goes first.
 
 Compiling takes about a second, which cameras of more sizes than this would pay for each frame. A
-size takes memory for its activations: about 50 MB at 368 rows on two cores, so 32 of
-them 1.7 GB.
+size takes memory for its activations: about 100 MB at 368 rows on two cores, so 16 of them 1.6 GB.
 """
 
 

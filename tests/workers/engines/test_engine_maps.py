@@ -45,6 +45,16 @@ def test_maps_of_several_pictures_are_those_of_each_in_order(
     assert not np.allclose(together[0].pcm_chw, together[1].pcm_chw, atol=0.05)
 
 
+def test_maps_are_the_same_before_and_after_the_network_for_several_pictures_is_there(
+    people: list[np.ndarray],
+) -> None:
+    engine = create_engine("openvino", device="cpu", precision="f32", threads=2, batch=3)
+    before = engine.infer(people)
+    engine.warm_up(*people[0].shape[:2], batch=3)
+    for earlier, later in zip(before, engine.infer(people), strict=True):
+        assert_close(later, earlier, 1e-4)
+
+
 @pytest.mark.parametrize("size_hw", [(8, 8), (64, 72), (72, 64)])
 def test_maps_have_one_cell_for_8_pixels(engine: Engine, size_hw: tuple[int, int]) -> None:
     (maps,) = engine.infer([np.zeros((*size_hw, 3), np.uint8)])
