@@ -18,11 +18,11 @@ CAMERAS: Final[dict[str, dict[str, object]]] = {
     "half-rate": {"fps": 5.0},
     "middle": {},
     "mirrored": {"mirror": True},
-    "late": {},
+    "last": {},
 }
 """What makes each camera differ besides where it starts: how it looks, how fast it is."""
 
-STARTS: Final = {"middle": 1 / 3, "mirrored": 7 / 12, "late": 3 / 4}
+STARTS: Final = {"middle": 1 / 3, "mirrored": 7 / 12, "last": 3 / 4}
 """Where in the clip a camera starts that does not start with it, as a share of its length."""
 
 LIVE_CREDIT: Final = 1

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from app.dashboard.audit import Audit
     from app.dashboard.feed import Feed
+    from app.dashboard.known_queue import KnownQueue
     from app.dashboard.known_store import KnownStore
     from app.dashboard.overview import Overview
     from app.dashboard.tokens import Token
@@ -27,6 +28,7 @@ class Context:
     feed: Feed
     overview: Overview
     audit: Audit
+    queue: KnownQueue
     store: KnownStore | None = None
     sessions: Sessions = field(default_factory=Sessions)
     attempts: Attempts = field(default_factory=Attempts)

@@ -42,9 +42,16 @@ STOP_S: Final = 3
 
 
 def run_dashboard(
-    bus_url: str, config: DashboardConfig, stop: threading.Event, store_url: str | None = None
+    bus_url: str,
+    config: DashboardConfig,
+    stop: threading.Event,
+    *,
+    jobs_url: str,
+    store_url: str | None = None,
 ) -> None:
     """Serve the dashboard of the deployment at `bus_url` until `stop`.
+
+    `jobs_url` is the server of the queue of jobs, `store_url` the database, if there is one.
 
     Raises:
         ConfigError: it can't listen there, a token is none, or it would be open to others.
@@ -60,7 +67,8 @@ def run_dashboard(
         host, port = listener.getsockname()[:2]
         scheme = "https" if config.certificate else "http"
         say(f"the dashboard is at {scheme}://{Listen(host, port)}/")
-        with served(make_app(bus, tokens, store_url), listener, config) as thread:
+        app = make_app(bus, tokens, jobs_url=jobs_url, store_url=store_url)
+        with served(app, listener, config) as thread:
             while thread.is_alive() and not stop.wait(0.5):
                 pass
             if not stop.is_set():

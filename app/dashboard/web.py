@@ -13,12 +13,13 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import ghostpose
-from app.dashboard import cameras_api, fleet_api, history_api, live_api, login_api
+from app.dashboard import cameras_api, fleet_api, history_api, jobs_api, live_api, login_api
 from app.dashboard.access import ProvenTokens
 from app.dashboard.audit import Audit
 from app.dashboard.context import Context
 from app.dashboard.feed import Feed
 from app.dashboard.guard import Guard
+from app.dashboard.known_queue import KnownQueue
 from app.dashboard.known_store import KnownStore
 from app.dashboard.overview import Overview
 from ghostpose.errors import (
@@ -50,8 +51,14 @@ _STATUS_OF: Final[tuple[tuple[type[GhostposeError], int], ...]] = (
 """The first that fits an error says the answer's status."""
 
 
-def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None) -> ASGIApp:
-    """Return the dashboard of the deployment on `bus`; without tokens, for this machine only."""
+def make_app(
+    bus: Bus, tokens: Mapping[str, Token], *, jobs_url: str, store_url: str | None = None
+) -> ASGIApp:
+    """Return the dashboard of the deployment on `bus`; without tokens, for this machine only.
+
+    Queue and store are opened when they are first asked for.
+    """
+    queue = KnownQueue(jobs_url)
     store = None if store_url is None else KnownStore(store_url)
 
     @asynccontextmanager
@@ -59,7 +66,7 @@ def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None
         loop = asyncio.get_running_loop()
         feed = Feed(bus, loop)
         overview = Overview(bus, feed.tell)
-        app.state.context = Context(bus, tokens, feed, overview, Audit(bus), store)
+        app.state.context = Context(bus, tokens, feed, overview, Audit(bus), queue, store)
         app.state.proven = ProvenTokens()
         feed.start()
         overview.start()
@@ -68,8 +75,9 @@ def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None
         finally:
             await asyncio.to_thread(overview.stop)
             await asyncio.to_thread(feed.stop)
-            if store is not None:
-                store.close()
+            for known in (queue, store):
+                if known is not None:
+                    known.close()
 
     # FastAPI's own pages of documentation load scripts from elsewhere; the document is enough.
     app = FastAPI(
@@ -81,7 +89,7 @@ def make_app(bus: Bus, tokens: Mapping[str, Token], store_url: str | None = None
         docs_url=None,
         redoc_url=None,
     )
-    for module in (login_api, live_api, cameras_api, history_api, fleet_api):
+    for module in (login_api, live_api, cameras_api, history_api, fleet_api, jobs_api):
         app.include_router(module.router)
     app.exception_handler(GhostposeError)(_failed)
     app.exception_handler(RequestValidationError)(_malformed)

@@ -30,17 +30,20 @@ class Site:
     """A dashboard with its deployment. `tokens`: of an admin and of a viewer, if it has any."""
 
     bus: Bus
+    redis_url: str
     simulation: Simulation
     url: str
     tokens: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def served_on(bus: Bus, *roles: Role) -> Iterator[tuple[str, list[str]]]:
+def served_on(bus: Bus, redis_url: str, *roles: Role) -> Iterator[tuple[str, list[str]]]:
     """Serve a dashboard meanwhile; yield its address and a token for each role."""
     made = [make_token(role, role) for role in roles]
     tokens = parse_tokens("\n".join(line for _, line in made), "test")
     with ExitStack() as stack:
         listener = stack.enter_context(open_listener(Listen("127.0.0.1", 0)))
-        stack.enter_context(served(make_app(bus, tokens), listener, DashboardConfig()))
+        stack.enter_context(
+            served(make_app(bus, tokens, jobs_url=redis_url), listener, DashboardConfig())
+        )
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/", [token for token, _ in made]

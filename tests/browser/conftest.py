@@ -42,15 +42,15 @@ def site(browser: Browser) -> Iterator[Site]:
         for name in CAMERAS:
             Registry(bus).add(CameraConfig(name=name, source="pattern:"))
         cameras = [SimulatedCamera(name, seed) for seed, name in enumerate(CAMERAS)]
-        with Simulation(bus, cameras) as simulation, served_on(bus) as (url, _):
-            yield Site(bus, simulation, url)
+        with Simulation(bus, cameras) as simulation, served_on(bus, server.url) as (url, _):
+            yield Site(bus, server.url, simulation, url)
 
 
 @pytest.fixture(scope="module")
 def guarded(site: Site) -> Iterator[Site]:
     """Return a second dashboard of the same deployment, which wants tokens."""
-    with served_on(site.bus, "admin", "viewer") as (url, tokens):
-        yield Site(site.bus, site.simulation, url, tokens)
+    with served_on(site.bus, site.redis_url, "admin", "viewer") as (url, tokens):
+        yield Site(site.bus, site.redis_url, site.simulation, url, tokens)
 
 
 @pytest.fixture

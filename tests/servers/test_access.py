@@ -17,6 +17,8 @@ from app.camera_list import list_cameras
 from app.dashboard.audit import Audit
 from app.dashboard.fleet import read_fleet
 from app.dashboard.tokens import Identity
+from app.jobs.queue import JobQueue
+from app.jobs.requests import Report, Selection
 from app.registry import remove_camera
 from ghostpose.bus import Bus, CameraLeases, FramePublisher, Registry
 from ghostpose.bus.camera_states import read_camera_states
@@ -168,6 +170,13 @@ def test_the_dashboard_may_do_what_its_page_offers(url_of: Callable[[str], str])
         Audit(bus).note(Identity("anna", "admin"), "10.0.0.1", "removed camera", "door")
         assert len(Audit(bus).newest(5)) == 1
         assert all(sent.frame for sent in replay(bus, list(letters(bus))))
+        with JobQueue.connect(url_of("dashboard")) as queue:
+            request = Report(selection=Selection(), output=Path("/tmp/all.html"))
+            with JobQueue.connect(url_of("jobs")) as other:
+                job = other.add(request, "report")
+            assert [state.id for state in queue.states()] == [job]
+            queue.cancel(job)
+            queue.retry(job)
         with Heartbeats(bus, "dashboard", "one", dict):
             pass
 

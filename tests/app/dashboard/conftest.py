@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
     from app.dashboard.tokens import Role
-    from ghostpose.bus import Bus
+    from ghostpose.bus import Bus, EmbeddedServer
 
 
 class Asked(httpx.Client):
@@ -53,7 +53,7 @@ class Dashboards(Protocol):
 
 
 @pytest.fixture
-def dashboard(bus: Bus) -> Iterator[Dashboards]:
+def dashboard(bus: Bus, server: EmbeddedServer) -> Iterator[Dashboards]:
     """Start a dashboard that knows tokens of these names and roles; none: it is open."""
     with ExitStack() as stack:
 
@@ -61,9 +61,8 @@ def dashboard(bus: Bus) -> Iterator[Dashboards]:
             made = [make_token(name, role) for name, role in names_and_roles]
             tokens = parse_tokens("\n".join(line for _, line in made), "test")
             listener = stack.enter_context(open_listener(Listen("127.0.0.1", 0)))
-            stack.enter_context(
-                served(make_app(bus, tokens, store_url), listener, DashboardConfig())
-            )
+            app = make_app(bus, tokens, jobs_url=server.url, store_url=store_url)
+            stack.enter_context(served(app, listener, DashboardConfig()))
             port: Any = listener.getsockname()[1]
             return stack.enter_context(Asked(port, [token for token, _ in made]))
 

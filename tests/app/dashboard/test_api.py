@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,9 @@ import samples
 from bus_servers import until
 from roles import Pipeline, make_pipeline
 
+from app.jobs.progress import Step
+from app.jobs.queue import JobQueue, keep_step
+from app.jobs.requests import Report, Selection
 from ghostpose.bus import Bus, Registry
 from ghostpose.bus.camera_states import publish_camera_state
 from ghostpose.bus.previews import publish_preview
@@ -21,9 +25,9 @@ from ghostpose.types import FrameId
 from postprocess.store import Batch, open_database, write_batch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Dashboards
+
+    from ghostpose.bus import EmbeddedServer
 
 SOURCE = "rtsp://admin:s3cret@10.0.0.5/live"
 ZONE = {"name": "gate", "polygon": [[0, 0], [10, 0], [10, 10]], "dwell_s": 5}
@@ -199,6 +203,27 @@ def test_the_past_comes_from_the_store_where_one_is_given(
     assert [point["people"] for point in history["people"]] == [2]
     assert [line["track"] for line in history["tracks"]] == ["lobby-0", "lobby-1"]
     assert sum(map(sum, history["heat_rc"])) == 40
+
+
+def test_jobs_are_listed_stopped_and_done_again(
+    dashboard: Dashboards, server: EmbeddedServer
+) -> None:
+    client = dashboard()
+    assert client.get("/api/jobs").json() == {"jobs": [], "why_none": None}
+    with JobQueue.connect(server.url) as queue:
+        request = Report(selection=Selection(cameras=("hall",)), output=Path("/tmp/hall.html"))
+        job = queue.add(request, "report of hall")
+        keep_step(queue._fetch(job), Step(3, 9, "frames"))
+    (row,) = client.get("/api/jobs").json()["jobs"]
+    assert (row["job"], row["about"], row["status"]) == (job, "report of hall", "queued")
+    assert (row["done"], row["total"], row["unit"]) == (3, 9, "frames")
+    assert client.post(f"/api/jobs/{job}/cancel").status_code == 204
+    assert client.get("/api/jobs").json()["jobs"][0]["status"] == "canceled"
+    assert client.post(f"/api/jobs/{job}/retry").status_code == 204
+    again = client.post(f"/api/jobs/{job}/retry")
+    assert again.status_code == 409
+    assert "only a job that failed or was stopped" in again.json()["detail"]
+    assert [e["what"] for e in client.get("/api/audit").json()] == ["retried job", "cancelled job"]
 
 
 def preview_of(pipeline: Pipeline, seq: int) -> Any:

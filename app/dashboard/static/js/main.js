@@ -8,6 +8,7 @@ import { showHeader } from "./shell.js";
 import { openCameras } from "./cameras_page.js";
 import { openCamera } from "./camera_page.js";
 import { openFleet } from "./fleet_page.js";
+import { openJobs } from "./jobs_page.js";
 import { openLog } from "./log_page.js";
 import { openLogin } from "./login_page.js";
 
@@ -15,6 +16,7 @@ const PAGES = [
   [/^\/?$/, openCameras, "Cameras"],
   [/^\/cameras\/([^/]+)$/, openCamera, "Cameras"],
   [/^\/fleet$/, openFleet, "Fleet"],
+  [/^\/jobs$/, openJobs, "Jobs"],
   [/^\/log$/, openLog, "Log"],
 ];
 

@@ -7,6 +7,7 @@ import { known, listen } from "./live.js";
 const SECTIONS = [
   ["Cameras", "#/", "viewer"],
   ["Fleet", "#/fleet", "viewer"],
+  ["Jobs", "#/jobs", "viewer"],
   ["Log", "#/log", "admin"],
 ];
 const THEMES = ["auto", "light", "dark"];
