@@ -95,9 +95,9 @@ def _queued(cameras: tuple[CameraConfig, ...], way: Way, *, as_json: bool) -> tu
     from app.jobs.ways import exit_code_of, follow, open_queue
 
     with open_queue(way.jobs_url) as queue:
+        queue.check_that_none_is_there([_about(camera) for camera in cameras])
         names = {
-            queue.add(Analyze(camera=camera), f"analyze {camera.name}"): camera.name
-            for camera in cameras
+            queue.add(Analyze(camera=camera), _about(camera)): camera.name for camera in cameras
         }
         if not way.wait:
             for job_id, name in names.items():
@@ -110,6 +110,10 @@ def _queued(cameras: tuple[CameraConfig, ...], way: Way, *, as_json: bool) -> tu
         for state in states
     }
     return rows, exit_code_of(states)
+
+
+def _about(camera: CameraConfig) -> str:
+    return f"analyze {camera.name}"
 
 
 def _show(rows: Rows, *, as_json: bool) -> None:

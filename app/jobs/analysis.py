@@ -11,11 +11,20 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from app.jobs.stored import opened_store
 from app.store_drain import unstored
 from ghostpose.bus import Bus
 from ghostpose.bus.sessions import SessionState, session_end, session_state
-from ghostpose.errors import BusUnavailableError, ConfigError, GhostposeError, SourceError
+from ghostpose.errors import (
+    BusUnavailableError,
+    ConfigError,
+    GhostposeError,
+    SourceError,
+    StoreError,
+)
 from ingest.sources import probe
+from postprocess.store.frames import spans
+from postprocess.store.results import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +122,24 @@ def _summed_up(bus: Bus, camera: str, session: int | None, report: CameraReport)
         skipped=sum(map(_whole, skipped.values())) if isinstance(skipped, dict) else 0,
         gaps=gaps,
     )
+
+
+def check_stored(done: Analysed, store_url: str) -> None:
+    """See that a store has every pose message of a recording that is done.
+
+    The server keeps messages for so long only: a store that was away for longer has missed some.
+
+    Raises:
+        StoreError: it hasn't.
+    """
+    wanted = Selection(done.camera, done.session)
+    with opened_store(store_url) as engine:
+        found = sum(span.frames for span in spans(engine, wanted))
+    if found != done.poses:
+        raise StoreError(
+            f"camera {done.camera}: {found} of {done.poses} frames of session {done.session} are in"
+            " the store: see that this is the deployment's, and that it keeps up; then analyse anew"
+        )
 
 
 def _whole(value: object) -> int:

@@ -77,11 +77,14 @@ def _analyze(
     opened: Callable[[int], None],
 ) -> Result:
     """Play in this process: whoever kills it leaves the session open, to be gone on with."""
-    from app.jobs.analysis import analyse
+    from app.jobs.analysis import analyse, check_stored
     from ingest.loop import CameraLoop
 
     camera = request.camera
     if camera.reopens or camera.loop:
         raise ConfigError(f"camera {camera.name}: it has no end, and only recordings are analysed")
     loop = CameraLoop(camera, site.redis_url, threading.Event(), None, former, opened)
-    return asdict(analyse(camera, site.redis_url, loop.run, progress, former=former))
+    done = analyse(camera, site.redis_url, loop.run, progress, former=former)
+    if site.store_url is not None:
+        check_stored(done, site.store_url)
+    return asdict(done)

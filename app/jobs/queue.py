@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rq import Queue
 from rq.command import send_stop_job_command
 from rq.exceptions import NoSuchJobError
@@ -23,7 +23,7 @@ from ghostpose.redaction import without_password
 from ghostpose.server import connect, is_cluster, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
     import redis
@@ -43,6 +43,37 @@ CONNECT_S: Final = 5.0
 
 OVER: Final = frozenset({"finished", "failed", "stopped", "canceled"})
 """States that a job stays in."""
+
+
+class _Kept(BaseModel):
+    """What a job's meta may hold; anything else that stands there is passed over."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class JobProgress(_Kept):
+    """How far a job has come, as its meta says it."""
+
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+
+
+class JobMeta(_Kept):
+    """What a job's process writes beside it: progress, session of an analysis, what went wrong."""
+
+    progress: JobProgress = JobProgress()
+    session: int | None = None
+    problem: str | None = None
+    exit_code: int = 1
+
+    @classmethod
+    def of(cls, meta: Any) -> JobMeta:
+        """Read a meta, whatever is in it: what can't be read counts as not there."""
+        try:
+            return cls.model_validate(meta)
+        except ValidationError:
+            return cls()
 
 
 class KnownJob(Job):
@@ -130,6 +161,19 @@ class JobQueue:
                 retry=Retry(max=TRIES_MORE),
             )
         return str(job.id)
+
+    def check_that_none_is_there(self, about: Collection[str]) -> None:
+        """See that no job about one of these is waiting or being done.
+
+        Raises:
+            JobError: one is: two analyses of one camera would end each other.
+        """
+        for state in self.states():
+            if state.about in about and not state.is_over:
+                raise JobError(
+                    f"{state.about}: job {state.id} does this already ({state.status}): wait for"
+                    " it, cancel it, or give the recording's file another name"
+                )
 
     def state(self, job_id: str) -> JobState:
         """Return one job.
@@ -232,30 +276,21 @@ def save_meta(job: Job) -> None:
 
 
 def _state_of(job: Job) -> JobState:
-    status, meta = job.get_status(refresh=False), job.meta
+    status, meta = job.get_status(refresh=False), JobMeta.of(job.meta)
     return JobState(
         id=job.id,
         kind=str(job.func_name),
         status="unknown" if status is None else status.value,
         about=str(job.description),
-        step=_step_of(meta.get("progress")),
-        problem=meta.get("problem"),
-        exit_code=int(meta.get("exit_code", 1)),
+        step=Step(meta.progress.done, meta.progress.total, meta.progress.unit),
+        problem=meta.problem,
+        exit_code=meta.exit_code,
         result=job.return_value() if status == JobStatus.FINISHED else None,
         worker=job.worker_name or None,
         created_at=_unix(job.created_at),
         started_at=_unix(job.started_at),
         ended_at=_unix(job.ended_at),
         tries_left=int(job.retries_left or 0),
-    )
-
-
-def _step_of(kept: Any) -> Step:
-    if not isinstance(kept, dict):
-        return Step()
-    total = kept.get("total")
-    return Step(
-        int(kept.get("done") or 0), total if total is None else int(total), str(kept.get("unit"))
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from app.jobs.queue import JobQueue, KnownJob, keep_step, request_of, save_meta
+from app.jobs.queue import JobMeta, JobQueue, KnownJob, keep_step, request_of, save_meta
 from ghostpose.bus.heartbeats import worker_name
 from ghostpose.errors import BusUnavailableError, GhostposeError, UserError
 from ghostpose.redaction import without_password
@@ -135,7 +135,7 @@ def _do(job: Job, site: Site, *_: Any, **__: Any) -> Any:
             request_of(job),
             site,
             Progress(partial(keep_step, job)),
-            former=job.meta.get("session"),
+            former=JobMeta.of(job.meta).session,
             opened=opened,
         )
     except GhostposeError as error:

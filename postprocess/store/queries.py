@@ -129,11 +129,16 @@ def _longest_track_s(camera: str) -> ScalarSelect[float]:
 
 
 def people_counts(
-    engine: Engine, camera: str, since: float, until: float, stretch_s: float
+    engine: Engine,
+    camera: str,
+    since: float,
+    until: float,
+    stretch_s: float,
+    session: int | None = None,
 ) -> tuple[PeopleCount, ...]:
     """Return how many people a camera saw, for each stretch of `stretch_s` seconds from `since` on.
 
-    A stretch without a frame is left out: nobody knows.
+    A stretch without a frame is left out: nobody knows. Without a `session` all are counted.
 
     Raises:
         InvalidValueError: `stretch_s` is not above 0.
@@ -150,6 +155,8 @@ def people_counts(
         .group_by("stretch")  # by name: repeated parameters would be another expression
         .order_by("stretch")
     )
+    if session is not None:
+        found = found.where(table.session == session)
     with engine.connect() as connection:
         return tuple(
             PeopleCount(since + int(n) * stretch_s, frames, int(people) / frames, most)

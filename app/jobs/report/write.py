@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from app.atomic_file import replaced
 from app.jobs.report.figures import Figures, figures, stretch_for
@@ -14,10 +15,17 @@ from ghostpose.errors import ConfigError
 from postprocess.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from app.jobs.progress import Progress
     from app.jobs.requests import Report, Selection
+    from postprocess.store.results import StoredSession
+
+
+SAME_TIME_S: Final = 10.0
+"""A camera that was opened again may seem to overlap by less: it corrects late pictures' times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,9 @@ def _figures(engine: Engine, selection: Selection) -> Figures:
         camera,
         since,
         until,
-        queries.people_counts(engine, camera, since, until, stretch_for(until - since)),
+        queries.people_counts(
+            engine, camera, since, until, stretch_for(until - since), selection.session
+        ),
         [track for track in tracks if track.session in sessions],
         [event for event in events if event.session in sessions],
     )
@@ -87,8 +97,24 @@ def _time_of(
 ) -> tuple[float, float]:
     """Return the time that was asked for, or that the sessions take, to just after their end."""
     of_them = [one for one in queries.sessions(engine, camera) if one.session in sessions]
+    _check_that_none_overlap(camera, of_them)
     first = min(one.first_at for one in of_them if one.first_at is not None)
     last = max(one.last_at for one in of_them if one.last_at is not None)
     since = first if selection.since is None else selection.since
     until = math.nextafter(last, math.inf) if selection.until is None else selection.until
     return since, until
+
+
+def _check_that_none_overlap(camera: str, sessions: Sequence[StoredSession]) -> None:
+    """Refuse to count twice: a recording that was analysed again shows the same people again."""
+    spans = sorted(
+        (one.first_at, one.last_at, one.session)
+        for one in sessions
+        if one.first_at is not None and one.last_at is not None
+    )
+    for (_, ended_at, former), (began_at, until, later) in pairwise(spans):
+        if ended_at - began_at > min(SAME_TIME_S, (until - began_at) / 2):
+            raise ConfigError(
+                f"camera {camera}: its sessions {former} and {later} are of the same time, as of a"
+                " recording that was analysed twice: choose one by --session"
+            )

@@ -159,7 +159,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back_and_it_costs_no_try(
     first.end()
     assert first.returncode == 0
     assert (queue.state(job_id).status, queue.state(job_id).tries_left) == ("queued", tries)
-    work("--until-empty").end()
+    work("--until-empty", "--store", site.store_url).end()
     assert_every_frame_is_stored_once(site, queue, job_id)
 
 

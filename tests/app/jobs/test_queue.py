@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from bus_servers import cluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.jobs.progress import Step
-from app.jobs.queue import JobQueue, keep_step, request_of
+from app.jobs.queue import JobMeta, JobQueue, keep_step, request_of
 from app.jobs.requests import REQUEST, AnyRequest, ExportResults, Report, Selection
 from ghostpose.errors import DecodeError, JobError
 
@@ -73,6 +75,30 @@ def test_a_job_that_asks_for_anything_else_is_refused(asked: Any, queue: JobQueu
     with pytest.raises(DecodeError, match="nothing that this ghostpose knows"):
         request_of(queue._fetch(job.id))
     assert queue._fetch(job.id).func is None, "nothing is imported by name"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda values: st.lists(values, max_size=2) | st.dictionaries(st.text(), values, max_size=2),
+    max_leaves=3,
+)
+NAMES = st.sampled_from(["progress", "session", "problem", "exit_code", "done", "total", "unit"])
+
+
+@settings(max_examples=50)
+@given(JSON | st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)))
+def test_whatever_stands_in_a_jobs_meta_it_can_be_looked_at(meta: Any) -> None:
+    known = JobMeta.of(meta)
+    assert isinstance(known.exit_code, int)
+    assert isinstance(known.progress.done, int)
+
+
+def test_one_camera_is_not_analysed_twice_at_a_time(queue: JobQueue, ghostpose: Command) -> None:
+    again = ("analyze", "hall.mp4", "--queue", "--jobs", queue.address)
+    job_id = ghostpose(*again).split()[0]
+    said = ghostpose(*again, code=2)
+    assert f"job {job_id} does this already (queued)" in said
+    assert len(queue.states()) == 1
 
 
 def test_jobs_are_listed_in_the_order_they_came(queue: JobQueue, ghostpose: Command) -> None:

@@ -20,6 +20,8 @@ from app.jobs.report.figures import (
     stretch_for,
 )
 from app.jobs.report.page import duration
+from ghostpose.types import PoseMessage
+from postprocess.store import Batch, open_database, write_batch
 from postprocess.store.results import PeopleCount, StoredTrack
 
 if TYPE_CHECKING:
@@ -142,6 +144,24 @@ def test_a_day_is_one_of_this_machines_time_zone(
     common = ("report", "--camera", "hall", "--store", store_url, "--output", output, "--day")
     ghostpose(*common, "2023-11-14")
     assert "no poses of hall, from 2023-11-12" in ghostpose(*common, "2023-11-12", code=2)
+
+
+def test_a_recording_that_was_analysed_twice_is_not_counted_twice(
+    ghostpose: Command, tmp_path: Path
+) -> None:
+    url, output = f"sqlite:///{tmp_path / 'poses.sqlite'}", tmp_path / "hall.html"
+    engine = open_database(url)
+    again = [
+        PoseMessage("hall", session, seq, BEGIN + seq, float(seq), 640, 480, ())
+        for session in (1, 2)
+        for seq in range(5)
+    ]
+    with engine.begin() as connection:
+        write_batch(connection, Batch(again))
+    engine.dispose()
+    common = ("report", "--store", url, "--output", output)
+    assert "1 and 2 are of the same time" in ghostpose(*common, code=2)
+    assert json.loads(ghostpose(*common, "--session", "2", "--json"))["frames"] == 5
 
 
 @pytest.mark.parametrize(
