@@ -8,6 +8,7 @@
 # make drill-outage   one RTSP camera away for 20 s, again and again
 # make drill-page     16 simulated cameras on the dashboard's page; MINUTES=10 (needs chromium)
 # make drill-restore  lose a machine and go on from its backup (needs redis-cli)
+# make repeat  analyse a recording five times, once with everything killed; CLIP=clip.mp4
 # make docs    the documentation as a site, in site/
 # make chaos   kill, stop and cut everything under load for MINUTES=10, and keep the books (SEED=N)
 # make soak    the same load for MINUTES=10 with nothing going wrong: memory and latency
@@ -39,7 +40,7 @@ MODEL ?= 3 2 1
 MINUTES ?= 10
 OUTAGES ?= 5
 
-.PHONY: environment demo test lint model fuzz bench bench-full chaos soak drill-cameras drill-outage drill-page drill-restore docs lock clean distclean
+.PHONY: environment demo test lint model fuzz bench bench-full chaos soak drill-cameras drill-outage drill-page drill-restore docs lock clean distclean repeat
 .DELETE_ON_ERROR:
 
 environment: .venv/.test-$(TORCH)
@@ -67,6 +68,9 @@ drill-cameras: .venv/.test-$(TORCH)
 
 drill-outage: .venv/.test-$(TORCH)
 	PYTHONPATH=.:tests $(BIN)/python tests/drills/outage_drill.py --outages $(OUTAGES)
+
+repeat: .venv/.test-$(TORCH)
+	PYTHONPATH=.:tests $(BIN)/python tests/drills/repeat_drill.py $(if $(CLIP),--clip $(CLIP))
 
 drill-restore: .venv/.test-$(TORCH)
 	PYTHONPATH=.:tests $(BIN)/python tests/drills/restore_drill.py

@@ -26,7 +26,10 @@ SECTIONS = {
 }
 """Name of a module here -> title. Each has `measure(full=...)` and `lines(result)`."""
 
-FULL_SECTIONS = {"cluster": "On a cluster of servers"}
+FULL_SECTIONS = {
+    "cluster": "On a cluster of servers",
+    "store_bench": "A million frames in the store",
+}
 """Those that the full benchmark has besides."""
 
 

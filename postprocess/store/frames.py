@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from ghostpose.types import PoseMessage
 from postprocess.store import schema
-from postprocess.store.queries import of_camera, person_of
+from postprocess.store.queries import of_camera, people_of
 from postprocess.store.results import SessionSpan
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def _people(
         .where(table.seq >= first.seq, table.seq <= last.seq)
         .order_by(table.seq, table.number)
     )
+    found_rows = connection.execute(found).all()
     people: dict[int, list[Person]] = {}
-    for row in connection.execute(found):
-        people.setdefault(row.seq, []).append(person_of(camera, row))
+    for row, person in zip(found_rows, people_of(camera, found_rows), strict=True):
+        people.setdefault(row.seq, []).append(person)
     return people
 
 

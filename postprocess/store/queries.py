@@ -15,7 +15,7 @@ from sqlalchemy import Integer, cast, func, select
 from ghostpose.errors import InvalidValueError
 from ghostpose.types import EventMessage, Person
 from postprocess.store import schema
-from postprocess.store.keypoints import unpack_keypoints
+from postprocess.store.keypoints import unpack_all
 from postprocess.store.results import (
     FootCount,
     PeopleCount,
@@ -27,6 +27,8 @@ from postprocess.store.results import (
 from postprocess.store.rows import track_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement, Engine, Row, ScalarSelect, Table
 
 _ROUNDING_S: Final = 1.0
@@ -185,12 +187,11 @@ def track_poses(
     if session is not None:
         found = found.where(person.session == session)
     with engine.connect() as connection:
-        return tuple(
-            TrackPose(
-                row.session, row.seq, row.captured_at, row.media_time_s, person_of(camera, row)
-            )
-            for row in connection.execute(found)
-        )
+        rows = connection.execute(found).all()
+    return tuple(
+        TrackPose(row.session, row.seq, row.captured_at, row.media_time_s, person)
+        for row, person in zip(rows, people_of(camera, rows), strict=True)
+    )
 
 
 def foot_counts(
@@ -240,17 +241,6 @@ def events(engine: Engine, camera: str, since: float, until: float) -> tuple[Eve
         )
 
 
-def person_of(camera: str, row: Row[Any]) -> Person:
-    """Return the person that a row of `people` holds.
-
-    Raises:
-        DecodeError: the key points in it are damaged.
-    """
-    box = (row.x, row.y, row.w, row.h)
-    keypoints_k3 = unpack_keypoints(bytes(row.keypoints))
-    return Person(row.score, box, keypoints_k3, f"{camera}-{row.number}")
-
-
 def of_camera(table: Table, camera: str) -> ColumnElement[bool]:
     """Return the condition for the rows of a camera, by its name."""
     known = schema.cameras
@@ -272,3 +262,16 @@ def _floor(engine: Engine, value: ColumnElement[Any]) -> ColumnElement[Any]:
     if engine.dialect.name == "postgresql":
         return func.floor(value)
     return cast(value, Integer)
+
+
+def people_of(camera: str, rows: Sequence[Row[Any]]) -> list[Person]:
+    """Return the people that rows of `people` hold.
+
+    Raises:
+        DecodeError: the key points in one of them are damaged.
+    """
+    keypoints_pk3 = unpack_all([bytes(row.keypoints) for row in rows])
+    return [
+        Person(row.score, (row.x, row.y, row.w, row.h), keypoints_k3, f"{camera}-{row.number}")
+        for row, keypoints_k3 in zip(rows, keypoints_pk3, strict=True)
+    ]

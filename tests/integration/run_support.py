@@ -81,6 +81,19 @@ class Ghostpose:
         return [int(line.split()[0]) for line in self.left_running() if f" {word} " in line]
 
 
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.split("PPid:")[1].split()[0])
+
+
+def camera_processes(run: Ghostpose) -> list[int]:
+    """Forked by ingest's fork server, whose command line they share."""
+    forked = run.children("forkserver") or [
+        int(line.split()[0]) for line in run.left_running() if "forkserver" in line
+    ]
+    return [pid for pid in forked if parent_of(pid) in forked]
+
+
 def slow_run(output: Path, *more: str, before: Sequence[str] = (), program: str = "") -> Ghostpose:
     """Start a run of the clip's last 80 frames with a network that takes 50 ms for each."""
     site = output / "slow.yaml"

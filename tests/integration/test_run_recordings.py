@@ -12,13 +12,14 @@ import pytest
 from run_support import (
     CLIP,
     CLIP_FRAMES,
-    SHORT_FRAMES,
+    Ghostpose,
     assert_complete_and_in_order,
+    camera_processes,
     ghostpose,
     read_lines,
-    slow_run,
     wait_until,
 )
+from stored import rows_of
 
 from ghostpose.bus import EmbeddedServer
 
@@ -95,20 +96,48 @@ postprocess: {{processes: 2}}
         assert camera["skipped"] == frames - poses
 
 
-def test_equal_input_gives_equal_poses_when_that_is_asked_for(tmp_path: Path) -> None:
-    site = tmp_path / "site.yaml"
+def short_clip(folder: Path) -> str:
+    """Write a configuration that plays ten frames of the clip through the network."""
+    site = folder / "site.yaml"
     site.write_text(f"cameras: [{{source: {CLIP}, policy: every, start_s: 23, height: 368}}]")
+    return str(site)
 
-    def people(name: str, *more: str) -> list[object]:
-        output = tmp_path / name
-        arguments = ("--config", site, "--deterministic", "--output", output, *more)
-        assert ghostpose("run", *arguments).code == 0
-        return [message["people"] for message in read_lines(output)]
 
-    first = people("first")
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a deterministic run of the short clip left its results."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = ghostpose("run", "--config", short_clip(folder), "--deterministic", "--output", folder)
+    assert done.code == 0, done.err
+    return folder
+
+
+def test_equal_input_gives_equal_poses_when_that_is_asked_for(
+    tmp_path: Path, undisturbed: Path
+) -> None:
+    arguments = ("--config", short_clip(tmp_path), "--deterministic", "--inference", "2")
+    assert ghostpose("run", *arguments, "--output", tmp_path).code == 0
+    first, second = ([m["people"] for m in read_lines(one)] for one in (undisturbed, tmp_path))
     assert len(first) == 10
     assert any(first)
-    assert people("second", "--inference", "2") == first
+    assert second == first
+    assert rows_of(tmp_path) == rows_of(undisturbed)
+
+
+def test_a_run_whose_processes_are_killed_leaves_the_same_rows(
+    tmp_path: Path, undisturbed: Path
+) -> None:
+    arguments = ("--config", short_clip(tmp_path), "--deterministic", "--output", str(tmp_path))
+    run = Ghostpose(("run", *arguments))
+    poses = tmp_path / "poses.jsonl"
+    wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
+    for pid in (*run.children("infer"), *run.children("postprocess"), *camera_processes(run)):
+        os.kill(pid, signal.SIGKILL)
+    done = run.finish()
+    assert done.code == 0, done.err
+    assert "inference 1 ended with signal SIGKILL; started again" in done.err
+    assert_complete_and_in_order(read_lines(tmp_path))
+    assert rows_of(tmp_path) == rows_of(undisturbed)
 
 
 def test_a_live_camera_skips_and_counts(tmp_path: Path) -> None:
@@ -145,20 +174,6 @@ def test_a_person_at_the_terminal_sees_a_table(tmp_path: Path) -> None:
     assert "pattern" in done.out
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.out.splitlines()[-1])
-
-
-def test_a_killed_inference_process_is_replaced_and_no_frame_is_lost(tmp_path: Path) -> None:
-    run = slow_run(tmp_path)
-    poses = tmp_path / "poses.jsonl"
-    wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
-    for pid in run.children("infer"):
-        os.kill(pid, signal.SIGKILL)
-    done = run.finish()
-    assert done.code == 0, done.err
-    assert "inference 1 ended with signal SIGKILL; started again" in done.err
-    messages = read_lines(tmp_path)
-    assert len(messages) == SHORT_FRAMES
-    assert_complete_and_in_order(messages)
 
 
 def test_a_temporary_folder_of_a_long_name_is_no_obstacle(

@@ -16,7 +16,9 @@ from run_support import (
     CLIP_FRAMES,
     SHORT_FRAMES,
     Ghostpose,
+    camera_processes,
     ghostpose,
+    parent_of,
     read_lines,
     slow_run,
     wait_until,
@@ -45,19 +47,6 @@ main()
 def server() -> Iterator[EmbeddedServer]:
     with EmbeddedServer() as started:
         yield started
-
-
-def parent_of(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.split("PPid:")[1].split()[0])
-
-
-def camera_processes(run: Ghostpose) -> list[int]:
-    """Forked by ingest's fork server, whose command line they share."""
-    forked = run.children("forkserver") or [
-        int(line.split()[0]) for line in run.left_running() if "forkserver" in line
-    ]
-    return [pid for pid in forked if parent_of(pid) in forked]
 
 
 def server_of(run: Ghostpose) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostpose.errors import DecodeError
-from postprocess.store.keypoints import pack_keypoints, unpack_keypoints
+from postprocess.store.keypoints import pack_keypoints, unpack_all, unpack_keypoints
 
 
 def keypoints(rng: np.random.Generator) -> np.ndarray:
@@ -38,6 +38,15 @@ def test_a_key_point_far_outside_stops_at_the_edge():
     points = np.zeros((18, 3), np.float32)
     points[0] = (-500, 1e6, 0.5)
     assert unpack_keypoints(pack_keypoints(points))[0, :2].tolist() == [-16.0, 16_367.75]
+
+
+def test_many_together_are_as_one_by_one():
+    packed = [pack_keypoints(keypoints(np.random.default_rng(seed))) for seed in range(20)]
+    packed[3] = pack_keypoints(np.zeros((18, 3), np.float32))
+    assert (unpack_all(packed) == [unpack_keypoints(one) for one in packed]).all()
+    assert unpack_all([]).shape == (0, 18, 3)
+    with pytest.raises(DecodeError, match="got 4"):
+        unpack_all([*packed, packed[0][:4]])
 
 
 @given(st.binary(max_size=120))

@@ -25,10 +25,14 @@ USERS = ("postgres", "nobody")
 """PostgreSQL refuses to run as root: then it runs as the first of these that there is."""
 
 
+TEST_SETTINGS = ("fsync=off", "shared_buffers=32MB")
+
+
 class PostgresqlServer:
     """A server on a unix socket in `folder`, which can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self._settings = ("listen_addresses=", *(settings or TEST_SETTINGS))
         self._folder, self._data = folder, folder / "data"
         self._program, self._who = _program("postgres"), _owner(folder)
         self.address = f"postgresql://ghost@/postgres?unix_sock={folder / '.s.PGSQL.5432'}"
@@ -40,7 +44,7 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=32MB")
+        options = [word for setting in self._settings for word in ("-c", setting)]
         self._process = subprocess.Popen(
             [self._program, "-D", str(self._data), "-k", str(self._folder), *options],
             stdout=subprocess.DEVNULL,
@@ -62,11 +66,14 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_postgresql() -> Iterator[PostgresqlServer]:
-    """Start a server in a folder of its own; skip the test where it or its driver is missing."""
+def running_postgresql(*settings: str) -> Iterator[PostgresqlServer]:
+    """Start a server in a folder of its own; skip the test where it or its driver is missing.
+
+    `settings`: `NAME=VALUE` of its configuration; without any it is quick, and keeps nothing.
+    """
     pytest.importorskip("pg8000", reason="pg8000 (extra postgresql) is not installed")
     with tempfile.TemporaryDirectory(prefix="gp-pg-") as folder:
-        server = PostgresqlServer(Path(folder))
+        server = PostgresqlServer(Path(folder), *settings)
         server.start()
         try:
             yield server
