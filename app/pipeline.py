@@ -169,6 +169,8 @@ class Pipeline:
         """Return how many processes of a row this run has."""
         if row.role == "store":
             return 1 if self.config.store.url else 0
+        if row.role == "jobs":
+            return 0  # nobody queues anything for it
         if row.role == "mirror":
             return 1 if self.config.mirror.url else 0
         if row.role == "dashboard":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Role = Literal["ingest", "inference", "postprocess", "store", "mirror", "link", "dashboard"]
+Role = Literal["ingest", "inference", "postprocess", "store", "mirror", "link", "dashboard", "jobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,16 @@ PROCESSES: Final = (
         extra="dashboard",
         needs=("postprocess",),
         purpose="serves the page that shows cameras and processes, and sets cameras",
+    ),
+    ProcessRow(
+        role="jobs",
+        command="jobs",
+        scale=1,
+        scales=True,
+        restarts_in_run=0,
+        extra="jobs",
+        needs=("store",),
+        purpose="does what was queued (jobs work): analyses, exports, videos, reports",
     ),
 )
 """In the order `ghostpose run` starts them: what holds the first pose up longest comes first."""

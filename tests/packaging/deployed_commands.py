@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typer.testing import CliRunner
 
-from app.cli.main import app
+from app.cli.main import GROUPS, app
 
 
 def unknown_options(command: str, arguments: list[str]) -> list[str]:
     """Return the options among `arguments` that `ghostpose COMMAND` doesn't have."""
-    shown = CliRunner().invoke(app, [command, "--help"]).output
+    is_group = command in GROUPS and not arguments[0].startswith("-")
+    name = [command, arguments[0]] if is_group else [command]
+    shown = CliRunner().invoke(app, [*name, "--help"]).output
     return [a for a in arguments if a.startswith("--") and f"{a} " not in shown]

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
+from deployed_commands import unknown_options
 
-from app.cli.main import app
 from app.processes import PROCESSES, ProcessRow
 from ghostpose.config_file import load_config
 
@@ -90,6 +89,7 @@ def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
         "mirror": ["mqtt"],
         "link": ["link"],
         "dashboard": ["dashboard"],
+        "jobs": ["jobs"],
     }
     devices = services["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices[0]["capabilities"] == ["gpu"]
@@ -100,9 +100,7 @@ def test_every_command_of_a_service_is_one_that_ghostpose_knows(compose: dict[st
         if name == "redis":
             continue
         command, *arguments = service["command"]
-        shown = CliRunner().invoke(app, [command, "--help"]).output
-        for option in (argument for argument in arguments if argument.startswith("--")):
-            assert f"{option} " in shown, f"{name}: ghostpose {command} has no {option}"
+        assert unknown_options(command, arguments) == [], name
 
 
 def test_volumes_of_files_in_the_repository_exist(compose: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ def test_every_object_follows_its_schema(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", PROCESSES, ids=lambda row: row.role)
 def test_every_kind_of_process_but_the_optional_ones_has_a_deployment(row: ProcessRow) -> None:
-    if row.role in ("mirror", "link", "dashboard"):
+    if row.role in ("mirror", "link", "dashboard", "jobs"):
         assert row.role not in containers()
         return
     command, *arguments = containers()[row.role]["args"]
