@@ -79,7 +79,7 @@ def pruning(engine: Engine, retention: Retention) -> Iterator[Removed]:
         yield from _remove_before(engine, time.time() - retention.keep_days * DAY_S)
     if retention.max_gb is not None:
         yield from _remove_until(engine, retention.max_gb * GB)
-    while _give_back(engine):
+    while give_back(engine):
         yield Removed()
 
 
@@ -116,11 +116,6 @@ def _remove_until(engine: Engine, most_bytes: float) -> Iterator[Removed]:
 def _room_without(engine: Engine, room: Room, removed: Removed) -> float:
     with engine.connect() as connection:
         return room.without(connection, removed.frames + removed.people)
-
-
-def _give_back(engine: Engine) -> bool:
-    with engine.begin() as connection:
-        return give_back(connection)
 
 
 class Pruner:

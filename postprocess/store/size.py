@@ -7,6 +7,7 @@ whoever removes rows until the files are small enough would remove them all.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -80,18 +81,20 @@ def measured(connection: Connection) -> Room:
     return Room(used, rows)
 
 
-def give_back(connection: Connection) -> bool:
+def give_back(engine: Engine) -> bool:
     """Give back some of an SQLite file's free pages; False: no more are to be given back."""
-    if connection.dialect.name != "sqlite":
+    if engine.dialect.name != "sqlite":
         return False
-    free = _pragma(connection, "freelist_count")
-    if free * SLACK < _pragma(connection, "page_count"):
-        return False
-    # By the driver itself: each fetch frees a page, and gives nothing, which SQLAlchemy won't do.
-    cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA incremental_vacuum({PAGES_A_STEP})")
-    cursor.fetchall()
-    return _pragma(connection, "freelist_count") < free
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        (pages,) = cursor.execute("PRAGMA page_count").fetchone()
+        (free,) = cursor.execute("PRAGMA freelist_count").fetchone()
+        if free * SLACK < pages:
+            return False
+        # As a script: a statement alone would stop at the first page, as if that were a row.
+        cursor.executescript(f"PRAGMA incremental_vacuum({PAGES_A_STEP})")
+        (left,) = cursor.execute("PRAGMA freelist_count").fetchone()
+        return bool(left < free)
 
 
 def vacuum(engine: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import inspect, text
@@ -14,6 +15,14 @@ from postprocess.store import migrate as migrating
 from postprocess.store import open_database, open_for_reading, queries
 from postprocess.store.migrate import migrate
 from postprocess.store.schema import SCHEMA_VERSION, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMIT_S = 60.0
+
+# Of SQLite; that questions are answered from it is tested with them.
+pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression")
 
 VERSIONS = Path(migrating.__file__).parent / "migrations" / "versions"
 
@@ -106,7 +115,6 @@ def test_a_database_of_version_1_is_changed_with_all_its_rows(engine, address, r
     assert migrate(address).before == SCHEMA_VERSION
 
 
-@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_changed_it_is_as_a_new_one_and_back_in_version_1_it_is_what_it_was(
     engine, address, rows, new_structures
 ):
@@ -137,21 +145,35 @@ def test_a_change_that_fails_half_way_leaves_everything_as_it_was(
     migrate(address)
 
 
-def test_two_that_change_a_database_at_once_change_it_once(address, rows):
-    came: list[object] = []
+def at_once(call: Callable[[], object], times: int = 3) -> list[object]:
+    """Call it in so many threads at the same time; return what came of each."""
+    start, came = threading.Barrier(times), []
 
-    def change() -> None:
+    def one() -> None:
+        start.wait(LIMIT_S)
         try:
-            came.append(migrate(address))
+            came.append(call())
         except Exception as error:
             came.append(error)
 
-    threads = [threading.Thread(target=change) for _ in range(3)]
+    threads = [threading.Thread(target=one) for _ in range(times)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(LIMIT_S)
+    return came
+
+
+def test_two_that_change_a_database_at_once_change_it_once(address, rows):
+    came = at_once(lambda: migrate(address))
     assert sorted(one.before for one in came) == [1, SCHEMA_VERSION, SCHEMA_VERSION]
+
+
+def test_stores_that_start_at_once_make_the_tables_once(engine, address):
+    empty(engine)
+    came = at_once(lambda: open_database(address).dispose())
+    assert came == [None, None, None]
+    assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
 @pytest.mark.parametrize("version", ["3", "strange"])

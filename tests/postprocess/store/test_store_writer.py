@@ -223,6 +223,7 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
     [
         ("SELECT number FROM tracks WHERE camera_id=1 AND first_at<9 AND last_at>=5",
          "tracks_by_time"),
+        ("SELECT max(last_at - first_at) FROM tracks WHERE camera_id=1", "tracks_by_length"),
         ("SELECT captured_at, people FROM poses WHERE camera_id=1 AND captured_at BETWEEN 5 AND 9",
          "COVERING INDEX poses_by_time"),
         ("SELECT seq, x, y FROM people WHERE camera_id=1 AND number=3 ORDER BY session, seq",
