@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.collect import Collector
+from app.endpoint import endpoint
 from app.launch import USER_MISTAKE, Children, ProcessDiedError
 from app.outage import Outage
 from app.processes import PROCESSES, ProcessRow
@@ -21,12 +22,15 @@ from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.budget import OF_MAXMEMORY, budget_for, frame_bytes
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusUnavailableError, DiskError
+from ghostpose.metrics import turned
+from ghostpose.metrics_config import MetricsConfig
 from ghostpose.stopping import stop_signals_handled
 from ingest.loop import RECORDING_OUTAGE_S
 from ingest.sources import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from ghostpose.config import GhostposeConfig
     from ghostpose.errors import GhostposeError
@@ -95,6 +99,7 @@ class Pipeline:
         """
         with ExitStack() as stack:
             stack.enter_context(stop_signals_handled(self._asked))
+            stack.enter_context(self._endpoint())
             config = self._with_server(stack)
             bus = stack.enter_context(
                 Bus.connect(config.redis.url, partitions=config.redis.partitions)
@@ -114,6 +119,11 @@ class Pipeline:
             finally:
                 children.stop()
             return self._result(collector, children)
+
+    def _endpoint(self) -> AbstractContextManager[None]:
+        """Serve metrics and health of all roles together: they share the folder of numbers."""
+        roles = [row.role for row in PROCESSES if self._scale(row)]
+        return endpoint(self.config.metrics.listen, roles, turns=["run"])
 
     def _drain_store(self, children: Children, bus: Bus) -> None:
         """Stop all, the store last: only then has it everything that the others commit."""
@@ -156,7 +166,9 @@ class Pipeline:
         """Write what the children are to do: JSON, which is YAML; private, for the URL in it."""
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ghostpose-run-"))
         path = Path(folder) / "run.yaml"
-        path.write_text(config.model_dump_json(), encoding="utf-8")
+        # The run's own endpoint speaks for them.
+        quiet = config.model_copy(update={"metrics": MetricsConfig()})
+        path.write_text(quiet.model_dump_json(), encoding="utf-8")
         return path
 
     def _start(self, children: Children, config_path: Path) -> None:
@@ -192,6 +204,7 @@ class Pipeline:
         patience, outage, told = _Patience(), Outage(self.say, self._server_pid), False
         in_flight: Mapping[str, int] | None = None
         while True:
+            turned("run")
             was_in_flight, ingesting = in_flight, children.running("ingest")
             try:
                 news = collector.read(reader, BLOCK_S)

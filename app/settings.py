@@ -118,6 +118,6 @@ def _option(loc: tuple[int | str, ...], owner: str) -> str:
     """Return the option that set the value at `loc`, with a colon."""
     if not loc:
         return ""
-    if loc[0] in ("url", "processes"):
+    if loc[0] in ("url", "processes", "listen"):
         return f"{owner}: "
     return f"--{loc[0]}: ".replace("_", "-")

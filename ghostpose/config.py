@@ -24,6 +24,7 @@ from pydantic import (
 
 from ghostpose.dashboard import DashboardConfig
 from ghostpose.live import is_live
+from ghostpose.metrics_config import MetricsConfig
 from ghostpose.redaction import without_password
 from ghostpose.rules import GroundPairs, LineConfig, Posture, Rules, ZoneConfig
 from ghostpose.types import (
@@ -348,6 +349,7 @@ class GhostposeConfig(_Frozen):
     jobs: JobsConfig = JobsConfig()
     mirror: MirrorConfig = MirrorConfig()
     dashboard: DashboardConfig = DashboardConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @field_validator("cameras", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 import cv2
+import prometheus_client  # noqa: F401 - for the fork server, as those below
 
 # Imported here so that the fork server has them before it forks: a camera then starts in a
 # fraction of the time, and shares the memory of the code.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from ghostpose.config import CameraConfig
+    from ghostpose.logs import LogSettings
     from ingest.report import CameraReport
 
 
@@ -45,10 +47,10 @@ def main(
     partitions: int | None,
     resume: int | None,
     pipe: Connection,
-    log_level: int,
+    logs: LogSettings,
 ) -> None:
     """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`."""
-    log_to_stderr(log_level)
+    log_to_stderr(logs.level, logs.style)
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
     stop = StopEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

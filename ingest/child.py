@@ -7,7 +7,6 @@ bad camera can crash its own process only.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import signal
 import time
@@ -17,6 +16,7 @@ from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus.backoff import Backoff
+from ghostpose.logs import log_settings
 from ghostpose.sockets import shorten_multiprocessing_sockets
 from ghostpose.stopping import stop_signals_held
 from ingest import camera_process
@@ -88,7 +88,7 @@ class CameraProcess:
                 partitions,
                 self.session,
                 theirs,
-                logging.getLogger().getEffectiveLevel(),
+                log_settings(),
             ),
             name=f"camera {self.camera.name}",
         )

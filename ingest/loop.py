@@ -23,6 +23,7 @@ from ghostpose.errors import (
 from ingest.backoff import Patience
 from ingest.counters import Counters, Tally
 from ingest.lateness import ClockTrust
+from ingest.metering import Metering
 from ingest.opening import Opening, StuckError
 from ingest.previews import Previews
 from ingest.privacy import check_server, forget_what_was_kept
@@ -98,6 +99,7 @@ class CameraLoop:
         self._counters, self._before = Counters(), Tally()
         self._sessions = 0
         self._playing: Session | None = None
+        self._metering = Metering(camera.name)
 
     def adopt(self, camera: CameraConfig) -> None:
         """Go on by these settings, from any thread; only such that `only_prepares` differ."""
@@ -133,10 +135,13 @@ class CameraLoop:
             if report.superseded:
                 board.close()
             board.change("waiting" if report.stuck else "ended", report.problem)
+        if not report.stuck:
+            self._metering.end()
         return report
 
     def _tell_state(self, clock: ServerClock, board: StateBoard, bus: Bus) -> None:
         clock.now_ms()  # here, where waiting for the server holds up nothing
+        self._metering.note(self._total(), board.state())
         board.publish(bus)
 
     def _report_of(self, around: _Around) -> CameraReport:

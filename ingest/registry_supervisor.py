@@ -23,6 +23,7 @@ from ghostpose.bus.camera_leases import DEFAULT_TTL_S, read_camera_leases
 from ghostpose.bus.camera_states import forget_camera_state
 from ghostpose.bus.heartbeats import worker_name
 from ghostpose.errors import BusFullError, BusUnavailableError
+from ghostpose.metrics import turned
 from ingest.child import DRAIN_S, fork_server
 from ingest.played import PlayedCamera
 from ingest.shares import Moves, Playable, Player, plan_shares
@@ -103,6 +104,7 @@ class RegistrySupervisor:
         due_s = 0.0
         try:
             while not self._stop.is_set():
+                turned(ROLE)
                 if time.monotonic() >= due_s:
                     due_s = time.monotonic() + TEND_S
                     self._tend()

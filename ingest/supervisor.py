@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
+from ghostpose.metrics import turned
 from ghostpose.passwords import plain_password_warning
 from ingest.child import DRAIN_S, CameraProcess, fork_server, reason
 from ingest.report import CameraReport
@@ -77,6 +78,7 @@ class Supervisor:
         warn_of_plain_passwords(one.camera for one in self._all)
         try:
             while not self._stop.is_set() and any(one.report is None for one in self._all):
+                turned("ingest")
                 self._start_those_due()
                 self._wait()
                 self._collect_ended()

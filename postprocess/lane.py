@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ghostpose.errors import DecodeError
+from ghostpose.metrics import FRAMES, LATENCY, count, observe, observe_stages
 from ghostpose.types import EndMessage, GapMessage, PoseMessage, Timings
 from postprocess.grouping import group, to_people
 from postprocess.lane_state import join_state, split_state
@@ -100,7 +101,7 @@ class Lane:
             self._counts.ends += was_new
             return was_new
         if isinstance(message, GapMessage):
-            return self._commit_gap(lease, delivery)
+            return self._commit_gap(lease, delivery, message)
         try:
             pose = self._pose_of(message)
         except Exception as error:
@@ -109,11 +110,17 @@ class Lane:
         was_new = self._reader.commit_pose(lease, delivery, pose, self._state(), events)
         self._counts.poses += was_new
         self._counts.people += was_new * len(pose.people)
+        if was_new:
+            count(FRAMES, self._camera, "pose", "")
+            observe_stages(pose.timings_ms)
+            observe(LATENCY, max(0.0, self._clock.now_ms() - message.published_ms) / 1000)
         return was_new
 
-    def _commit_gap(self, lease: Lease, delivery: MapsDelivery) -> bool:
+    def _commit_gap(self, lease: Lease, delivery: MapsDelivery, gap: GapMessage) -> bool:
         was_new = self._reader.commit_gap(lease, delivery, None)
         self._counts.gaps += was_new
+        if was_new:
+            count(FRAMES, self._camera, "gap", gap.reason)
         return was_new
 
     def _pose_of(self, message: MapsMessage) -> PoseMessage:
@@ -159,8 +166,9 @@ class Lane:
         _log.exception("frame %s is given up: post-processing fails on it", frame)
         self.load()
         self._tracker.start_session(frame.session)
-        gap = replace(delivery, message=GapMessage(frame, "poison"), damage=str(error) or "-")
-        return self._commit_gap(lease, gap)
+        gap = GapMessage(frame, "poison")
+        given_up = replace(delivery, message=gap, damage=str(error) or "-")
+        return self._commit_gap(lease, given_up, gap)
 
     def _state(self) -> bytes:
         return join_state(self._tracker.state(), self._watching.state())

@@ -17,7 +17,9 @@ from ghostpose.bus.budget import set_budget
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.errors import BusError, BusFullError, BusUnavailableError, LeaseLostError
+from ghostpose.metrics import turned
 from postprocess import grouping, tracking
+from postprocess.gauges import ServerGauges
 from postprocess.lane import Counts, Lane
 from postprocess.options import PostprocessOptions
 from postprocess.partitions import plan_moves
@@ -98,8 +100,10 @@ class PostprocessWorker:
 
     def run(self) -> Counts:
         """See `run_postprocess`."""
-        with Heartbeats(self._bus, ROLE, self._name, self._counts.as_load):
+        load, gauges = self._counts.as_load, ServerGauges(self._bus)
+        with Heartbeats(self._bus, ROLE, self._name, load, lambda: gauges.note(list(self._held))):
             while not self._stop.is_set():
+                turned(ROLE)
                 try:
                     self._tend_if_due()
                     self._work()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from ghostpose.bus.backoff import Backoff
 from ghostpose.codec.images import decode_picture
 from ghostpose.errors import BusFullError, BusUnavailableError, DecodeError
+from ghostpose.metrics import INFERRED, count, turned
 from workers.batching import PreparedFrame, is_stale
 from workers.engines.padding import pad_to_stride
 
@@ -101,6 +102,7 @@ class Intake:
     def _take_batch(self) -> list[PreparedFrame]:
         """Take until there is a batch or it is time to end."""
         while not self._ends():
+            turned("inference")
             taken: list[FrameDelivery] = []
             try:
                 taken = self._take()
@@ -161,6 +163,7 @@ class Intake:
     def _give_up(self, delivery: FrameDelivery, reason: SkipReason, detail: str) -> bool:
         was_first = self._reader.bury(delivery, reason, detail)
         self._holding.let_go(delivery)
+        count(INFERRED, "buried", by=was_first)
         return was_first
 
     def _bear(self, error: Exception) -> None:

@@ -19,6 +19,7 @@ from ghostpose.errors import (
     EngineBrokenError,
     UserError,
 )
+from ghostpose.metrics import BATCH, observe
 from workers.batching import by_size, in_batches
 from workers.counts import Counts
 from workers.engines import create_engine
@@ -113,6 +114,7 @@ class Worker:
         started_ms, started_s = self._clock.now_ms(), time.perf_counter()
         maps = self._infer(frames)
         elapsed_s = time.perf_counter() - started_s
+        observe(BATCH, len(frames))
         self._counts.batches += 1
         self._counts.inference_s += elapsed_s
         for frame, its_maps in zip(frames, maps, strict=True):

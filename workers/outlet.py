@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from ghostpose.bus.backoff import Backoff
 from ghostpose.codec.maps import encode_maps
 from ghostpose.errors import BusFullError, BusUnavailableError, InvalidValueError
+from ghostpose.metrics import INFERRED, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,11 +112,13 @@ class Outlet:
         if was_first is not None:
             self._counts.frames += was_first
             self._counts.lost_races += not was_first
+            count(INFERRED, "finished" if was_first else "late")
 
     def _bury(self, delivery: FrameDelivery, detail: str) -> None:
         _log.warning("frame %s is buried: %s", delivery.message.id, detail)
         if self._until_answered(delivery, lambda: self._reader.bury(delivery, "poison", detail)):
             self._counts.buried += 1
+            count(INFERRED, "buried")
 
     def _until_answered(self, delivery: FrameDelivery, step: Callable[[], bool]) -> bool | None:
         """Do the step that ends a frame; a server that is away or full is waited for.

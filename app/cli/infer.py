@@ -21,11 +21,13 @@ def infer(
     weights: options.Weights = None,
     threads: options.Threads = None,
     batch: options.Batch = None,
+    metrics: options.Metrics = None,
 ) -> None:
     """Work for all cameras, oldest frame first, until SIGTERM; what was taken is finished."""
     from app.stopping import stop_event
 
     stop = stop_event()
+    from app.endpoint import endpoint
     from app.settings import read_config, worker_options
     from workers.loop import run_inference
 
@@ -37,7 +39,10 @@ def infer(
         "threads": threads,
         "batch": batch,
     }
-    settings = read_config(config, redis={"url": redis}, inference=given)
-    run_inference(
-        settings.redis.url, worker_options(settings), stop, partitions=settings.redis.partitions
+    settings = read_config(
+        config, redis={"url": redis}, inference=given, metrics={"listen": metrics}
     )
+    with endpoint(settings.metrics.listen, ["inference"]):
+        run_inference(
+            settings.redis.url, worker_options(settings), stop, partitions=settings.redis.partitions
+        )

@@ -33,11 +33,13 @@ def ingest(
             " those of --config are put into a new registry",
         ),
     ] = False,
+    metrics: options.Metrics = None,
 ) -> None:
     """Play sources, one process each, until they end; SIGTERM ends their sessions in order."""
     from app.stopping import stop_event
 
     stop = stop_event()
+    from app.endpoint import endpoint
     from app.settings import read_config, with_cameras, without_paused
     from ghostpose.errors import ConfigError
     from ingest.registry_supervisor import run_registry_ingest
@@ -52,21 +54,26 @@ def ingest(
         "privacy": privacy,
         "loop": loop or None,
     }
-    settings = with_cameras(read_config(config, redis={"url": redis}), sources or [], camera)
+    read = read_config(config, redis={"url": redis}, metrics={"listen": metrics})
+    settings = with_cameras(read, sources or [], camera)
     if registry:
         if sources or any(value is not None for value in camera.values()):
             raise ConfigError(
                 "--registry plays the registry's cameras as they are set there: give no sources and"
                 " no settings, but see ghostpose cameras"
             )
-        run_registry_ingest(
-            settings.redis.url, stop, seed=settings.cameras, partitions=settings.redis.partitions
-        )
+        with endpoint(settings.metrics.listen, ["ingest"]):
+            run_registry_ingest(
+                settings.redis.url, stop, seed=settings.cameras,
+                partitions=settings.redis.partitions,
+            )  # fmt: skip
         return
     cameras = without_paused(settings).cameras
     if not cameras:
         raise ConfigError("nothing to ingest: give sources, --config with cameras, or --registry")
-    reports = run_ingest(settings.redis.url, cameras, stop, partitions=settings.redis.partitions)
+    partitions = settings.redis.partitions
+    with endpoint(settings.metrics.listen, ["ingest"]):
+        reports = run_ingest(settings.redis.url, cameras, stop, partitions=partitions)
     for report in reports:
         if report.problem:
             typer.echo(f"ghostpose: {report.problem}", err=True)

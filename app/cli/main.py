@@ -14,7 +14,7 @@ import os
 import sys
 import traceback
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -95,6 +95,9 @@ def _root(
     log_level: Annotated[
         str, typer.Option(help="debug, info, warning or error; logs go to stderr")
     ] = "warning",
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="How logs are written: lines, or JSON objects")
+    ] = "text",
     _debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error")] = False,
     parent: Annotated[int, typer.Option(hidden=True, help="End when this process ends")] = 0,
 ) -> None:
@@ -103,8 +106,9 @@ def _root(
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         raise typer.BadParameter(f"{log_level!r} is no log level", param_hint="--log-level")
-    context.obj = ("--log-level", log_level, *(context.obj or ()))
-    log_to_stderr(level)
+    logs = ("--log-level", log_level, "--log-format", log_format)
+    context.obj = (*logs, *(context.obj or ()))
+    log_to_stderr(level, log_format)
 
 
 def _register() -> None:

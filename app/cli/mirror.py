@@ -38,11 +38,13 @@ def mirror(
         str | None,
         typer.Option(metavar="PREFIX", help="Have Home Assistant show cameras: homeassistant"),
     ] = None,
+    metrics: options.Metrics = None,
 ) -> None:
     """Mirror poses, events and camera states to MQTT until SIGTERM; a broker may come and go."""
     from app.stopping import stop_event
 
     stop = stop_event()
+    from app.endpoint import endpoint
     from app.mirror.address import broker_address
     from app.mirror.loop import run_mirror
     from app.settings import read_config
@@ -52,8 +54,9 @@ def mirror(
         "url": url, "cameras": cameras or None, "topic": topic, "rate": rate, "ca": ca,
         "discovery": discovery,
     }  # fmt: skip
-    settings = read_config(config, redis={"url": redis}, mirror=given)
+    settings = read_config(config, redis={"url": redis}, mirror=given, metrics={"listen": metrics})
     if settings.mirror.url is None:
         raise ConfigError("nothing to mirror to: give mqtt://HOST, or mirror.url in --config")
     address = broker_address(settings.mirror.url, settings.mirror.ca)
-    run_mirror(settings.redis.url, address, settings.mirror, stop)
+    with endpoint(settings.metrics.listen, ["mirror"]):
+        run_mirror(settings.redis.url, address, settings.mirror, stop)

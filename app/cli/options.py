@@ -67,6 +67,12 @@ KeepDays = Annotated[float | None, typer.Option(help="Remove what came longer ag
 MaxGb = Annotated[
     float | None, typer.Option(help="Remove the oldest until the rest takes at most this")
 ]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz there"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Jobs = Annotated[
     str | None,

@@ -9,18 +9,24 @@ from app.cli import options
 EXAMPLES: Final = "Example: ghostpose postprocess --redis redis://10.0.0.5"
 
 
-def postprocess(config: options.ConfigFile = None, redis: options.RedisUrl = None) -> None:
+def postprocess(
+    config: options.ConfigFile = None,
+    redis: options.RedisUrl = None,
+    metrics: options.Metrics = None,
+) -> None:
     """Hold a share of the partitions and commit their cameras' poses in order, until SIGTERM."""
     from app.stopping import stop_event
 
     stop = stop_event()
+    from app.endpoint import endpoint
     from app.settings import read_config
     from postprocess.loop import run_postprocess
 
-    settings = read_config(config, redis={"url": redis})
-    run_postprocess(
-        settings.redis.url,
-        stop,
-        partitions=settings.redis.partitions,
-        budget_mb=settings.redis.budget_mb,
-    )
+    settings = read_config(config, redis={"url": redis}, metrics={"listen": metrics})
+    with endpoint(settings.metrics.listen, ["postprocess"]):
+        run_postprocess(
+            settings.redis.url,
+            stop,
+            partitions=settings.redis.partitions,
+            budget_mb=settings.redis.budget_mb,
+        )

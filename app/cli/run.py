@@ -56,6 +56,7 @@ def run(
     picture: options.Picture = None,
     privacy: options.Privacy = None,
     store: options.StoreUrl = None,
+    metrics: options.Metrics = None,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Serve the page that shows it all")
     ] = False,
@@ -89,6 +90,7 @@ def run(
         },
         postprocess={"processes": postprocess},
         store={"url": store},
+        metrics={"listen": metrics},
         dashboard={"listen": listen},
     )
     if dashboard and settings.dashboard.listen is None:

@@ -24,28 +24,31 @@ def store(
     store: options.StoreUrl = None,
     keep_days: options.KeepDays = None,
     max_gb: options.MaxGb = None,
+    metrics: options.Metrics = None,
 ) -> None:
     """Store what all cameras produce until SIGTERM; what the streams hold then is still stored."""
     if context.invoked_subcommand is not None:
-        if any(value is not None for value in (config, redis, store, keep_days, max_gb)):
+        if any(value is not None for value in (config, redis, store, keep_days, max_gb, metrics)):
             raise typer.BadParameter(f"options go behind {context.invoked_subcommand!r}")
         return
     from app.stopping import stop_event
 
     stop = stop_event()
+    from app.endpoint import endpoint
     from app.settings import read_config
     from postprocess.store.retention import Retention
     from postprocess.store.worker import run_store
 
     given = {"url": store, "keep_days": keep_days, "max_gb": max_gb}
-    settings = read_config(config, redis={"url": redis}, store=given)
-    run_store(
-        settings.redis.url,
-        _url(settings.store),
-        stop=stop,
-        partitions=settings.redis.partitions,
-        retention=Retention(settings.store.keep_days, settings.store.max_gb),
-    )
+    settings = read_config(config, redis={"url": redis}, store=given, metrics={"listen": metrics})
+    with endpoint(settings.metrics.listen, ["store"]):
+        run_store(
+            settings.redis.url,
+            _url(settings.store),
+            stop=stop,
+            partitions=settings.redis.partitions,
+            retention=Retention(settings.store.keep_days, settings.store.max_gb),
+        )
 
 
 @app.command(epilog="Example: ghostpose store migrate --store sqlite:///poses.sqlite")

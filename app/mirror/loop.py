@@ -19,6 +19,7 @@ from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.client import PoseReader, PoseRecord
 from ghostpose.errors import BusError, BusUnavailableError
+from ghostpose.metrics import turned
 
 if TYPE_CHECKING:
     import threading
@@ -101,6 +102,7 @@ class Mirror:
     def run(self) -> None:
         """Mirror until stopped, then what the streams still hold."""
         while not self._stop.is_set():
+            turned("mirror")
             self._turn(BLOCK_S)
         deadline_s = time.monotonic() + DRAIN_S
         while self._turn(0) and time.monotonic() < deadline_s:

@@ -156,13 +156,13 @@ class KnownBudget:
 
 def _fits_maxmemory(client: redis.Redis) -> int | None:
     """Return how many bytes may be planned with; None: the server has no `maxmemory`."""
-    limits = [int(memory.get("maxmemory", 0)) for memory in _memory_of_nodes(client)]
+    limits = [int(memory.get("maxmemory", 0)) for memory in memory_of_nodes(client)]
     # Partitions are spread over a cluster's nodes, and the smallest is full first.
     return int(min(limits) * len(limits) * OF_MAXMEMORY) or None
 
 
 def _warn_of_eviction(client: redis.Redis, address: str) -> None:
-    for memory in _memory_of_nodes(client):
+    for memory in memory_of_nodes(client):
         policy = memory.get("maxmemory_policy", "noeviction")
         if int(memory.get("maxmemory", 0)) and policy != "noeviction":
             _log.warning(
@@ -171,7 +171,8 @@ def _warn_of_eviction(client: redis.Redis, address: str) -> None:
             )  # fmt: skip
 
 
-def _memory_of_nodes(client: Any) -> list[dict[str, Any]]:
+def memory_of_nodes(client: Any) -> list[dict[str, Any]]:
+    """Return what each node of the server says of its memory."""
     if is_cluster(client):
         return list(client.info("memory", target_nodes=RedisCluster.PRIMARIES).values())
     return [client.info("memory")]

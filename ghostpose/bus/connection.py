@@ -23,6 +23,7 @@ from ghostpose.errors import (
     DecodeError,
     InvalidValueError,
 )
+from ghostpose.metrics import heartbeat_taken
 from ghostpose.redaction import without_password
 from ghostpose.server import connect, is_cluster, translated
 from ghostpose.topics import CAMERAS_KEY, META_KEY, WORKERS_KEY
@@ -193,6 +194,7 @@ class Bus:
         now = replace(beat, at=self.server_time_ms() / 1000)
         with translated(self.address):
             self.client.hset(WORKERS_KEY, beat.worker, cast("str", encode_heartbeat(now)))
+        heartbeat_taken(beat.role)
 
     def forget_worker(self, worker: str) -> None:
         """Take a process that ends off the list of those that live."""

@@ -19,6 +19,7 @@ from ghostpose.client import Cursor, PoseReader, PoseRecord, foot_of
 from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusError, BusUnavailableError
 from ghostpose.ground import Ground
+from ghostpose.metrics import turned
 from ghostpose.rules import Rules
 from ghostpose.server import translated
 from ghostpose.types import EventMessage
@@ -86,6 +87,7 @@ class LinkWorker:
         """Work until stopped, then on what is there by then."""
         with Heartbeats(self._bus, ROLE, self._name, self._load):
             while not self._stop.is_set():
+                turned(ROLE)
                 self._turn(BLOCK_S)
             deadline_s = time.monotonic() + DRAIN_S
             while self._turn(0) and time.monotonic() < deadline_s:

@@ -18,6 +18,7 @@ from ghostpose.bus import Bus
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
 from ghostpose.codec.entries import id_ms
 from ghostpose.errors import BusError, BusUnavailableError, InvalidValueError
+from ghostpose.metrics import STORE_LAG, STORED, count, put, turned
 from ghostpose.types import EventMessage, PoseMessage
 from postprocess.store.database import open_database
 from postprocess.store.faults import is_fault_of_the_data
@@ -131,6 +132,7 @@ class StoreWorker:
         reader = GroupReader(self.bus, self.name)
         with Heartbeats(self.bus, "store", self.name, self._load):
             while not self.stop.is_set():
+                turned("store")
                 began_s = time.monotonic()
                 stored = self._turn(reader)
                 self.pruner.work(time.monotonic() - began_s)
@@ -205,11 +207,17 @@ class StoreWorker:
         self.report.poses += len(poses)
         self.report.events += len(events)
         self.report.refused += len(messages) - len(poses) - len(events)
+        count(STORED, "poses", by=len(poses))
+        count(STORED, "events", by=len(events))
+        count(STORED, "refused", by=len(messages) - len(poses) - len(events))
+        newest_ms = max(id_ms(delivery.entry_id) for delivery in deliveries)
+        put(STORE_LAG, max(0.0, time.time() - newest_ms / 1000))
 
     def _write_apart(self, deliveries: Sequence[Delivery], error: Exception) -> None:
         """Halve a batch that the database refuses, so that only the culprit is left out."""
         if len(deliveries) == 1:
             self.report.refused += 1
+            count(STORED, "refused")
             entry = deliveries[0]
             _log.error(
                 "entry %s of %s is left out: %s", entry.entry_id, entry.stream, _first_line(error)

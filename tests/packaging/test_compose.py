@@ -19,6 +19,8 @@ from ghostpose.config_file import load_config
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+OTHERS = {"redis", "prometheus", "grafana"}
+"""Services that are not ghostpose's own."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def services_of(compose: dict[str, Any], row: ProcessRow) -> dict[str, dict[str,
     return {
         name: service
         for name, service in services.items()
-        if name != "redis" and service["command"][0] == row.command
+        if name not in OTHERS and service["command"][0] == row.command
     }
 
 
@@ -58,7 +60,7 @@ def test_the_compose_file_follows_the_compose_specification(tmp_path: Path) -> N
 def test_every_service_but_redis_is_a_row_of_the_table(compose: dict[str, Any]) -> None:
     commands = {row.command for row in PROCESSES}
     for name, service in compose["services"].items():
-        assert name == "redis" or service["command"][0] in commands
+        assert name in OTHERS or service["command"][0] in commands
 
 
 @pytest.mark.parametrize("row", PROCESSES, ids=lambda row: row.role)
@@ -76,6 +78,15 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
         assert service["depends_on"] == {"redis": {"condition": "service_healthy"}}
 
 
+def test_a_container_is_asked_for_its_health_where_it_serves_it(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        if name in {*OTHERS, "dashboard", "jobs"}:
+            continue
+        metrics = service["command"].index("--metrics") + 1
+        port = service["command"][metrics].rpartition(":")[2]
+        assert f"127.0.0.1:{port}/healthz" in " ".join(service["healthcheck"]["test"]), name
+
+
 def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
     compose: dict[str, Any],
 ) -> None:
@@ -90,6 +101,8 @@ def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
         "link": ["link"],
         "dashboard": ["dashboard"],
         "jobs": ["jobs"],
+        "prometheus": ["observability"],
+        "grafana": ["observability"],
     }
     devices = services["inference-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert devices[0]["capabilities"] == ["gpu"]
@@ -97,7 +110,7 @@ def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(
 
 def test_every_command_of_a_service_is_one_that_ghostpose_knows(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
-        if name == "redis":
+        if name in OTHERS:
             continue
         command, *arguments = service["command"]
         assert unknown_options(command, arguments) == [], name

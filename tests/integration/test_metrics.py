@@ -1,0 +1,148 @@
+"""Metrics of a real run, and all that is made of them: dashboard, alerts, documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from bus_servers import free_ports
+from prometheus_client.parser import text_string_to_metric_families
+from run_support import Ghostpose, wait_until
+
+from ghostpose.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+OBSERVABILITY = ROOT / "deploy" / "observability"
+ALERTS = yaml.safe_load((OBSERVABILITY / "alerts.yml").read_text(encoding="utf-8"))
+RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+DASHBOARD = json.loads((OBSERVABILITY / "dashboard.json").read_text(encoding="utf-8"))
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+USED = re.compile(r"\b(ghostpose_\w+)(?:\{([^}]*)\})?")
+LABEL = re.compile(r"(\w+)\s*(?:=~|!=|!~|=)")
+
+Scrape = dict[str, list[dict[str, Any]]]
+"""Labels of each sample, its value among them, by name."""
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+    except OSError:
+        return 0, ""
+
+
+def parsed(text: str) -> Scrape:
+    scrape: Scrape = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            scrape.setdefault(sample.name, []).append({**sample.labels, "value": sample.value})
+    return scrape
+
+
+def names(scrape: Scrape) -> set[str]:
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in scrape}
+
+
+def value(scrape: Scrape, name: str, **labels: str) -> float:
+    rows = [row for row in scrape.get(name, []) if labels.items() <= row.items()]
+    return sum(row["value"] for row in rows)
+
+
+@pytest.fixture(scope="module")
+def scrape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
+    """Run all roles until each has something to say; return what the run's endpoint says."""
+    (port,) = free_ports(1)
+    run = Ghostpose((
+        "run", "pattern:frames=100000&fps=10&width=160&height=120", "--policy", "latest",
+        "--engine", "stub:5", "--height", "64", "--metrics", f"127.0.0.1:{port}",
+        "--output", str(tmp_path_factory.mktemp("run")),
+    ))  # fmt: skip
+    said: list[Scrape] = []
+
+    def is_complete() -> bool:
+        assert run.process.poll() is None
+        status, text = get(port, "/metrics")
+        said.append(parsed(text) if status == 200 else {})
+        published = value(said[-1], "ghostpose_frames_total", outcome="published")
+        stored = value(said[-1], "ghostpose_stored_total", what="poses")
+        has_all = {metric.name for metric in METRICS} <= names(said[-1])
+        return published > 0 and stored > 0 and has_all and get(port, "/readyz")[0] == 200
+
+    try:
+        wait_until(is_complete)
+        assert get(port, "/healthz")[0] == 200
+        run.process.terminate()
+        assert run.finish().code == 0
+    finally:
+        run.process.kill()
+    yield said[-1]
+
+
+def test_a_run_has_every_metric_of_the_table_and_no_other(scrape: Scrape) -> None:
+    assert names(scrape) == {metric.name for metric in METRICS}
+    for metric in METRICS:
+        name = f"{metric.name}_count" if metric.kind == "histogram" else metric.name
+        for row in scrape[name]:
+            assert row.keys() == {*metric.labels, "value"}, metric.name
+
+
+def test_the_numbers_of_all_processes_are_together(scrape: Scrape) -> None:
+    poses = value(scrape, "ghostpose_frames_total", outcome="pose")
+    assert poses > 0
+    for stage in ("decode", "inference", "commit"):
+        assert value(scrape, "ghostpose_stage_seconds_count", stage=stage) == poses
+    roles = {row["role"] for row in scrape["ghostpose_heartbeat_timestamp_seconds"]}
+    assert roles == {"ingest", "inference", "postprocess", "store"}
+    assert {row["role"] for row in scrape["ghostpose_turn_timestamp_seconds"]} == roles | {"run"}
+    assert value(scrape, "ghostpose_camera_playing", camera="pattern") == 1
+    assert 10e6 < value(scrape, "ghostpose_process_memory_bytes", role="store") < 2e9
+
+
+def expressions() -> list[str]:
+    targets = [target for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [rule["expr"] for rule in RULES] + [target["expr"] for target in targets]
+
+
+def test_dashboard_and_alerts_name_metrics_and_labels_that_a_run_has(scrape: Scrape) -> None:
+    found = 0
+    for expression in expressions():
+        for name, selector in USED.findall(expression):
+            assert name in scrape, f"{name} in {expression}"
+            labels = set(LABEL.findall(selector)) - {"le"}
+            assert labels <= scrape[name][0].keys(), f"{selector} in {expression}"
+            found += 1
+        for grouped in re.findall(r"by \(([^)]*)\)", expression):
+            known = {label for name, _ in USED.findall(expression) for label in scrape[name][0]}
+            assert set(re.split(r",\s*", grouped)) <= known, expression
+    assert found > len(RULES) + len(DASHBOARD["panels"])
+
+
+def test_every_metric_is_documented_and_every_alert_has_its_runbook() -> None:
+    rows = re.findall(r"^\| `(ghostpose_\w+)` \| (.*?) \|", OPERATIONS, re.MULTILINE)
+    assert [name for name, _ in rows] == [metric.name for metric in METRICS]
+    for metric, (_, labels) in zip(METRICS, rows, strict=True):
+        assert tuple(re.findall(r"`(\w+)`", labels)) == metric.labels, metric.name
+    headings = re.findall(r"^### (\w+)$", OPERATIONS, re.MULTILINE)
+    assert headings == [rule["alert"] for rule in RULES]
+    for rule in RULES:
+        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian's prometheus)")
+def test_prometheus_finds_nothing_wrong_with_the_alerts() -> None:
+    subprocess.run(["promtool", "check", "rules", OBSERVABILITY / "alerts.yml"], check=True)
