@@ -25,6 +25,7 @@ import ingest.sources.snapshots
 import ingest.sources.stream
 import ingest.sources.test_pattern
 import ingest.sources.video_file  # noqa: F401
+from ghostpose.allocator import keep_freed_memory
 from ghostpose.logs import log_to_stderr
 from ghostpose.stopping import StopEvent, let_stop_signals_in
 from ingest.dead_man import dead_man_switch
@@ -51,6 +52,7 @@ def main(
 ) -> None:
     """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`."""
     log_to_stderr(logs.level, logs.style)
+    keep_freed_memory()
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
     stop = StopEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ghostpose.allocator import keep_freed_memory
 from ghostpose.bus import Bus, MapsReader, PartitionLeases
 from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.budget import set_budget
@@ -75,6 +76,7 @@ def run_postprocess(
         ConfigError: the server's `maxmemory` is too small for this budget.
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
     """
+    keep_freed_memory()
     options = options or PostprocessOptions()
     with Bus.connect(bus_url, partitions=partitions) as bus:
         set_budget(bus, budget_mb)

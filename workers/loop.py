@@ -10,6 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from ghostpose.allocator import keep_freed_memory
 from ghostpose.bus import Bus, FrameReader
 from ghostpose.bus.clock import ServerClock
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
@@ -56,6 +57,7 @@ def run_inference(
         EngineError, WeightsError: the engine can't be made, or can't take any frame's size.
         EngineBrokenError: the engine broke while working.
     """
+    keep_freed_memory()
     name = worker or worker_name("infer")
     with Bus.connect(bus_url, partitions=partitions) as bus:
         engine = create_engine(
