@@ -17,8 +17,8 @@ from benchmarks.clips import CLIP, at_rate
 from benchmarks.deployment import Deployment, Setup, Window
 
 HEIGHT_PX = 160
-SECONDS, SECONDS_FULL = 10.0, 40.0
-WARM_S = 3.0
+SECONDS, SECONDS_FULL = 8.0, 40.0
+WARM_S = 2.0
 QUIET, QUIET_FPS, LOUD_FPS = 15, 5.0, 60.0
 PAUSE_MS = 5.0
 OVERLOAD, OVERLOAD_CAMERAS, OVERLOAD_PAUSE_MS = 2.0, 4, 20.0

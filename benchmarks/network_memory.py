@@ -21,11 +21,11 @@ AT_ONCE = 2
 
 def memory_of_all(folder: Path, ways: list[str]) -> dict[str, float]:
     """Return the peak in MB of each network and way (`torch f32`, `openvino bf16`)."""
-    from benchmarks.network_files import NETWORKS, file_of
+    from benchmarks.network_files import BASELINE, POSE, file_of
 
     jobs = {
         f"{name}: {way}": (name, way, file_of(name, way.split()[1], folder))
-        for name in NETWORKS
+        for name in (BASELINE, POSE)
         for way in ways
     }
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -22,7 +22,7 @@ from benchmarks.plain_pipeline import FRAMES, MAPS, PEOPLE, READ
 from benchmarks.processes import cpu_s, tree
 from benchmarks.servers import one_server, received_bytes
 
-SECONDS, SECONDS_FULL = 10.0, 40.0
+SECONDS, SECONDS_FULL = 8.0, 40.0
 KILLS = 3
 BETWEEN_KILLS_S = 2.0
 START_S = 60.0

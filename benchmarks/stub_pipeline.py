@@ -17,8 +17,8 @@ from benchmarks.end_to_end import CREDIT, HEIGHT_PX, recordings, summary
 from benchmarks.recorded import record_maps
 from workers.engines.stub import save_maps
 
-SECONDS, SECONDS_FULL = 8.0, 30.0
-WARM_S = 3.0
+SECONDS, SECONDS_FULL = 7.0, 30.0
+WARM_S = 2.0
 FAST_MS, SLOW_MS = 1.0, 20.0
 FAST_WORKERS = (1, 2)
 SLOW_WORKERS = (1, 2, 4)
