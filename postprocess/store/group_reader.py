@@ -17,7 +17,7 @@ from ghostpose.server import is_group_lost, translated
 from ghostpose.topics import STORE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ghostpose.bus import Bus
     from ghostpose.types import EventMessage, PoseMessage
@@ -89,6 +89,11 @@ class GroupReader:
             claimed += self._decoded((stream, entry) for entry in entries)
         return claimed
 
+    def lent_to_others(self) -> bool:
+        """Whether another worker holds messages, be it alive or dead."""
+        mine = self._worker.encode()
+        return any(one["name"] != mine and one["pending"] for one in self._consumers())
+
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Say that these messages are in the database, or never will be."""
         by_stream: dict[str, list[str]] = {}
@@ -97,6 +102,15 @@ class GroupReader:
         with translated(self._bus.address):
             for stream, ids in by_stream.items():
                 self._bus.client.xack(stream, STORE_GROUP, *ids)
+
+    def _consumers(self) -> Iterator[dict[str, Any]]:
+        for stream in self._events:
+            with translated(self._bus.address):
+                try:
+                    found: Any = self._bus.client.xinfo_consumers(stream, STORE_GROUP)
+                except redis.ResponseError:
+                    continue  # a camera that is gone: nobody holds anything of it
+            yield from found
 
     def _claim_of(self, stream: str, min_idle_s: float, count: int) -> list[StreamEntry]:
         with translated(self._bus.address):

@@ -41,8 +41,9 @@ IDLE_S: Final = 0.2
 """Between two looks when nothing is new: the store need not be quick, but cheap."""
 
 CLAIM_EVERY_S: Final = 10.0
-CLAIM_IDLE_S: Final = 30.0
-"""Messages lent to a worker for longer than this are taken over: it died, or it hangs."""
+CLAIM_IDLE_S: Final = 10.0
+"""Messages lent to a worker for longer than this are taken over: it died, or it hangs. Where it is
+only slow, the same rows are written twice."""
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before trying again while the database is away; the last one repeats."""
@@ -152,6 +153,18 @@ class StoreWorker:
             return
         while any(id_ms(stored.entry_id) <= asked_ms for stored in self._turn(reader)):
             pass
+        self._inherit(reader)
+
+    def _inherit(self, reader: GroupReader) -> None:
+        """Store what killed workers held: nobody may come after this one. Living ones do it."""
+        until_s = time.monotonic() + CLAIM_IDLE_S + 1.0
+        try:
+            while reader.lent_to_others() and time.monotonic() < until_s:
+                self._claimed_at_s = -CLAIM_EVERY_S  # now
+                if not self._turn(reader):
+                    time.sleep(IDLE_S)
+        except (BusUnavailableError, BusError) as error:
+            _log.warning("leaves what others held to another: %s", error)
 
     def _load(self) -> dict[str, float]:
         return {"poses": self.report.poses, "refused": self.report.refused}

@@ -127,6 +127,18 @@ def test_what_a_dead_worker_held_is_stored_once(server, bus, pipeline, file_addr
         wait_until(lambda: unacknowledged(bus, pipeline) == 0)
 
 
+def test_a_store_that_is_stopped_takes_over_first_what_a_killed_one_held(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    monkeypatch.setattr(store_worker, "CLAIM_IDLE_S", 0.5)
+    play(pipeline, 4)
+    assert len(GroupReader(bus, "killed").take(10)) == 5
+    with storing(server, file_address, "next"):
+        pass
+    assert count(file_address, tables.poses) == 4
+    assert unacknowledged(bus, pipeline) == 0
+
+
 def test_messages_whose_reply_was_lost_on_its_way_are_stored(server, bus, pipeline, file_address):
     play(pipeline, 3)
     assert len(GroupReader(bus, "store-1").take(2)) >= 2  # and nobody ever sees them
