@@ -46,7 +46,7 @@ def run_request(request: RunRequest) -> RunResult:
     drains the run; and ends the drawing, whose poses are all there.
 
     Raises:
-        ConfigError: there is nothing to run, or no place to draw to.
+        ConfigError: there is nothing to run, no place to draw to, or the page can't be served so.
         SourceError: a source can't be opened; nothing was started.
     """
     _check(request)
@@ -92,6 +92,11 @@ def _check(request: RunRequest) -> None:
             f"camera {live[0]}: it is live, and --annotate plays recordings a second time: leave"
             " --annotate out"
         )
+    if request.config.dashboard.listen is not None:
+        from app.dashboard.serving import checked_listen, read_tokens
+
+        tokens = read_tokens(request.config.dashboard)
+        checked_listen(request.config.dashboard, is_open=not tokens)
     never = [camera.name for camera in request.config.cameras if camera.pixels == "never"]
     if request.annotate and never:
         raise ConfigError(

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from app.dashboard.access import TheContext, Viewer
 from app.dashboard.cameras_api import Name
 from app.dashboard.history import History, Moment, history_of, moment_of
-from app.dashboard.stored_history import read_stored_history
 from ghostpose.bus import Bus
 from ghostpose.codec.entries import StreamEntry
 from ghostpose.codec.poses import decode_event, decode_pose
@@ -51,7 +50,10 @@ def history(name: Name, _: Viewer, context: TheContext, minutes: Minutes = 15) -
     end_ms = bus.server_time_ms()
     begin_ms = end_ms - round(60_000 * minutes)
     if context.store is not None:
-        return read_stored_history(context.store.engine(), name, begin_ms / 1000, end_ms / 1000)
+        engine = context.store.engine()
+        from app.dashboard.stored_history import read_stored_history
+
+        return read_stored_history(engine, name, begin_ms / 1000, end_ms / 1000)
     every_ms = max(1000 * FASTEST_S, (end_ms - begin_ms) / MAX_SAMPLES)
     moments = _moments(bus, name, begin_ms, end_ms, every_ms)
     return history_of(moments, begin_ms / 1000, end_ms / 1000, every_ms / 1000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from postprocess.store.database import open_for_reading
+from ghostpose.errors import PackageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -24,10 +24,11 @@ class KnownStore:
 
         Raises:
             StoreError: there is no store of our version (yet).
+            PackageError: SQLAlchemy isn't installed.
         """
         with self._lock:
             if self._engine is None:
-                self._engine = open_for_reading(self._url)
+                self._engine = _open(self._url)
             return self._engine
 
     def close(self) -> None:
@@ -35,3 +36,16 @@ class KnownStore:
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
+
+
+def _open(url: str) -> Engine:
+    try:
+        from postprocess.store.database import open_for_reading
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise PackageError(
+            "dashboard: the store needs SQLAlchemy, which is not installed: pip install"
+            " 'ghostpose[postprocess]', or leave --store out"
+        ) from error
+    return open_for_reading(url)

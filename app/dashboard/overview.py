@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ghostpose.bus.glance import Glance
     from ghostpose.codec.camera_state import CameraState
 
+PLAYER: Final = "supervisor"
+"""The role of an `ingest --registry` in its heartbeats."""
+
 EVERY_S: Final = 2.0
 """Cameras' processes say as often what they do."""
 
@@ -59,9 +62,13 @@ class CameraFigures:
 
 @dataclass(frozen=True, slots=True)
 class OverviewNow:
-    """All cameras at the moment `at` (the server's clock, Unix seconds)."""
+    """All cameras at the moment `at` (the server's clock, Unix seconds).
+
+    `players`: ingests that play the registry's cameras; with none, an added camera waits.
+    """
 
     at: float
+    players: int
     cameras: tuple[CameraFigures, ...]
 
 
@@ -72,7 +79,7 @@ class Overview:
         self._bus, self._tell = bus, tell
         self._tracks: defaultdict[str, Track] = defaultdict(Track)
         self._lock = threading.Lock()
-        self._now = OverviewNow(0.0, ())
+        self._now = OverviewNow(0.0, 0, ())
         self._backoff = Backoff()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="overview", daemon=True)
@@ -134,7 +141,8 @@ class Overview:
                     name, listed.get(name), states.get(name), glances[name], track.rates(), now_s
                 )
             )
-        return OverviewNow(now_s, tuple(figures))
+        players = sum(beat.role == PLAYER for beat in bus.workers())
+        return OverviewNow(now_s, players, tuple(figures))
 
 
 def _figures(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser_site import CAMERAS, UNKIND
+from bus_servers import until
 from simulated import HEIGHT, WIDTH
 
 from ghostpose.bus import Registry
+from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.drawing import track_colour
 from ghostpose.skeleton import KEYPOINTS
 
@@ -174,6 +176,7 @@ def test_what_a_camera_says_is_text_and_never_markup(
     page: Page, site: Site, problem_of_all: Callable[[str], None]
 ) -> None:
     problem_of_all(UNKIND)
+    until(lambda: read_camera_states(site.bus)["door"].problem, "the camera says so")
     page.goto(f"{site.url}#/cameras/door")
     page.get_by_text("onerror").first.wait_for()
     page.goto(f"{site.url}#/fleet")
@@ -227,6 +230,7 @@ def test_axe_finds_no_serious_fault(page: Page, site: Site, guarded: Site) -> No
         site.url: ".tile canvas[data-seq]",
         f"{site.url}#/cameras/hall": ".timeline rect",
         f"{site.url}#/fleet": "tbody tr",
+        f"{site.url}#/jobs": "h2",
         f"{site.url}#/log": "h2",
         guarded.url: ".login",
     }
@@ -234,6 +238,8 @@ def test_axe_finds_no_serious_fault(page: Page, site: Site, guarded: Site) -> No
         page.goto(url)
         page.wait_for_selector(ready)
         assert faults(page) == [], url
-        page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="light")
+    for url in list(shown)[:3]:
+        page.goto(url)
+        page.wait_for_selector(shown[url])
         assert faults(page, runOnly=["color-contrast"]) == [], f"{url} in light colours"
-        page.emulate_media(color_scheme="dark")

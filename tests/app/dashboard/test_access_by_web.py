@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from conftest import Dashboards
 
 NEW = {"name": "door", "source": "pattern:"}
+
+
+def test_it_needs_no_other_roles_packages() -> None:
+    script = "import sys, app.dashboard.serving; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not {"cv2", "av", "openvino", "numba", "sqlalchemy", "rq"} & set(done.stdout.split())
 
 
 def test_without_a_login_nothing_is_told(dashboard: Dashboards) -> None:

@@ -2,7 +2,9 @@
 
 import { call, cameraPath } from "./api.js";
 import { ask, cancelButton, field, h, notice, say } from "./dom.js";
+import { known } from "./live.js";
 
+const NOBODY_PLAYS = "No ingest plays cameras of the registry now: it waits until ghostpose ingest --registry runs.";
 const PRIVACY = ["none", "blur_faces", "blur_bodies", "skeleton"];
 
 /** Ask for a new camera and add it. */
@@ -17,6 +19,7 @@ export async function addCamera() {
     h("div", { class: "wide" }, field("Source", source, "rtsp://user:${env:PASSWORD}@host/path, a file, /dev/video0, pattern:people=3")),
     ...settings.elements,
   );
+  if (!known.overview?.players) body.append(h("p", { class: "wide problem" }, NOBODY_PLAYS));
   await asked("Add a camera", body, "Add", async () => {
     const given = { name: name.value.trim(), source: source.value.trim(), settings: settings.values() };
     const added = await call("POST", "cameras", given);

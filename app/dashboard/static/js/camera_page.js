@@ -16,7 +16,7 @@ const STORED_RANGES = [...RANGES, [360, "Last 6 hours"], [1440, "Last day"], [10
 export async function openCamera(main, me, name) {
   const details = await get(cameraPath(name));
   const canChange = me.role === "admin" && details.settings !== null;
-  const page = { name, details, minutes: 15, me, canChange };
+  const page = { name, details, minutes: 5, me, canChange };
   const viewer = viewerCard(page);
   const facts = factsCard(page);
   const past = historyCards(page, viewer);

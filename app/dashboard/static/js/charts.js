@@ -5,15 +5,15 @@ import { h, s } from "./dom.js";
 import { clock } from "./format.js";
 
 const WIDTH = 760;
+const NARROW = 470;
 const LEFT = 34;
-const TICKS = 5;
 
 /** How many people there were, as an area. */
 export function peopleChart(history) {
   const height = 170;
   const bottom = height - 22;
   const most = Math.max(4, ...history.people.map((point) => Math.ceil(point.people)));
-  const x = across(history);
+  const x = across(history, WIDTH);
   const y = (count) => bottom - (count / most) * (bottom - 10);
   const runs = unbroken(history.people, 3 * history.every_s);
   const lines = [0, Math.ceil(most / 2), most].flatMap((count) => [
@@ -32,7 +32,7 @@ export function peopleChart(history) {
   return s(
     "svg",
     { class: "chart", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `People over time, at most ${busiest}` },
-    lines, drawn, timeAxis(history, x, height - 5),
+    lines, drawn, timeAxis(history, x, height - 5, 5),
   );
 }
 
@@ -40,7 +40,7 @@ export function peopleChart(history) {
 export function timelineChart(history, hue) {
   const row = 16;
   const height = row * history.tracks.length + 26;
-  const x = across(history);
+  const x = across(history, NARROW);
   const rows = history.tracks.flatMap((line, index) => {
     const top = index * row + 3;
     const label = s("text", { class: "axis", x: LEFT - 8, y: top + 9, "text-anchor": "end" }, trackNumber(line.track));
@@ -54,20 +54,20 @@ export function timelineChart(history, hue) {
     return [label, ...stays];
   });
   const label = `Timeline of ${history.tracks.length} tracks`;
-  const chart = s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label }, rows, timeAxis(history, x, height - 6));
+  const chart = s("svg", { class: "chart", viewBox: `0 0 ${NARROW} ${height}`, role: "img", "aria-label": label }, rows, timeAxis(history, x, height - 6, 3));
   return h("div", { class: "timeline", tabindex: 0, role: "group", "aria-label": label }, chart);
 }
 
-function across(history) {
+function across(history, width) {
   const span = Math.max(1, history.end - history.begin);
-  return (at) => LEFT + ((at - history.begin) / span) * (WIDTH - LEFT);
+  return (at) => LEFT + ((at - history.begin) / span) * (width - LEFT);
 }
 
-function timeAxis(history, x, y) {
-  const step = (history.end - history.begin) / (TICKS - 1);
-  return Array.from({ length: TICKS }, (_, index) => {
+function timeAxis(history, x, y, ticks) {
+  const step = (history.end - history.begin) / (ticks - 1);
+  return Array.from({ length: ticks }, (_, index) => {
     const at = history.begin + index * step;
-    const anchor = index === 0 ? "start" : index === TICKS - 1 ? "end" : "middle";
+    const anchor = index === 0 ? "start" : index === ticks - 1 ? "end" : "middle";
     return s("text", { class: "axis", x: x(at), y, "text-anchor": anchor }, clock(at));
   });
 }
