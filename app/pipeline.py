@@ -23,7 +23,6 @@ from ghostpose.bus.budget import OF_MAXMEMORY, budget_for, frame_bytes
 from ghostpose.client import PoseReader
 from ghostpose.errors import BusUnavailableError, DiskError
 from ghostpose.metrics import turned
-from ghostpose.metrics_config import MetricsConfig
 from ghostpose.stopping import stop_signals_handled
 from ingest.loop import RECORDING_OUTAGE_S
 from ingest.sources import probe
@@ -167,7 +166,8 @@ class Pipeline:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ghostpose-run-"))
         path = Path(folder) / "run.yaml"
         # The run's own endpoint speaks for them.
-        quiet = config.model_copy(update={"metrics": MetricsConfig()})
+        metrics = config.metrics.model_copy(update={"listen": None})
+        quiet = config.model_copy(update={"metrics": metrics})
         path.write_text(quiet.model_dump_json(), encoding="utf-8")
         return path
 

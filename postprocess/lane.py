@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ghostpose.bus.clock import ServerClock
     from ghostpose.types import MapsMessage, Person
     from postprocess.options import PostprocessOptions
+    from postprocess.tracing import Traces
 
 _log = logging.getLogger("postprocess.Lane")
 
@@ -55,9 +56,10 @@ class Lane:
         options: PostprocessOptions,
         clock: ServerClock,
         counts: Counts,
+        traces: Traces,
     ) -> None:
         self._camera, self._reader, self._options = camera, reader, options
-        self._clock, self._counts = clock, counts
+        self._clock, self._counts, self._traces = clock, counts, traces
         self._order = TicketOrder(0)
         self._watching = Watching(camera, lambda: reader.rules(camera))
         self.load()
@@ -114,6 +116,7 @@ class Lane:
             count(FRAMES, self._camera, "pose", "")
             observe_stages(pose.timings_ms)
             observe(LATENCY, max(0.0, self._clock.now_ms() - message.published_ms) / 1000)
+            self._traces.tell(pose, message.published_ms)
         return was_new
 
     def _commit_gap(self, lease: Lease, delivery: MapsDelivery, gap: GapMessage) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -24,11 +25,14 @@ from postprocess.gauges import ServerGauges
 from postprocess.lane import Counts, Lane
 from postprocess.options import PostprocessOptions
 from postprocess.partitions import plan_moves
+from postprocess.tracing import FrameTraces, NoTraces
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from ghostpose.bus import Lease, MapsDelivery
+    from postprocess.tracing import Traces
 
 ROLE: Final = "postprocess"
 
@@ -82,16 +86,32 @@ def run_postprocess(
         set_budget(bus, budget_mb)
         grouping.warm_up(options.grouping)
         tracking.warm_up()
-        return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop).run()
+        with _traces(options) as traces:
+            return PostprocessWorker(bus, worker or worker_name(ROLE), options, stop, traces).run()
+
+
+@contextmanager
+def _traces(options: PostprocessOptions) -> Iterator[Traces]:
+    if options.traces_url is None:
+        yield NoTraces()
+        return
+    with closing(FrameTraces(options.traces_url, options.trace_every)) as traces:
+        yield traces
 
 
 class PostprocessWorker:
     """Takes its share of the partitions and commits what comes there."""
 
     def __init__(
-        self, bus: Bus, name: str, options: PostprocessOptions, stop: threading.Event
+        self,
+        bus: Bus,
+        name: str,
+        options: PostprocessOptions,
+        stop: threading.Event,
+        traces: Traces | None = None,
     ) -> None:
         self._bus, self._name, self._options, self._stop = bus, name, options, stop
+        self._traces = traces or NoTraces()
         self._leases = PartitionLeases(bus, name, options.lease_ttl_s)
         self._reader = MapsReader(bus)
         self._clock = ServerClock(bus)
@@ -148,7 +168,7 @@ class PostprocessWorker:
         self._advance(delivery.partition, lane)
 
     def _new_lane(self, camera: str) -> Lane:
-        return Lane(camera, self._reader, self._options, self._clock, self._counts)
+        return Lane(camera, self._reader, self._options, self._clock, self._counts, self._traces)
 
     def _advance(self, number: int, lane: Lane) -> None:
         """Commit all of a camera whose turn has come."""

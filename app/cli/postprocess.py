@@ -21,12 +21,17 @@ def postprocess(
     from app.endpoint import endpoint
     from app.settings import read_config
     from postprocess.loop import run_postprocess
+    from postprocess.options import PostprocessOptions
 
     settings = read_config(config, redis={"url": redis}, metrics={"listen": metrics})
     with endpoint(settings.metrics.listen, ["postprocess"]):
+        chosen = PostprocessOptions(
+            traces_url=settings.metrics.traces, trace_every=settings.metrics.trace_every
+        )
         run_postprocess(
             settings.redis.url,
             stop,
+            chosen,
             partitions=settings.redis.partitions,
             budget_mb=settings.redis.budget_mb,
         )

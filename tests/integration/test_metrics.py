@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import http.server
+import itertools
 import json
 import re
 import shutil
 import subprocess
+import threading
 import urllib.error
 import urllib.request
+from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import yaml
@@ -18,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from run_support import Ghostpose, wait_until
 
 from ghostpose.metrics import METRICS
+from ghostpose.types import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,14 +70,43 @@ def value(scrape: Scrape, name: str, **labels: str) -> float:
     return sum(row["value"] for row in rows)
 
 
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Takes traces as OpenTelemetry's collector does."""
+
+    requests: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.requests.append((self.path, body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
-def scrape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
+def collector() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def scrape(tmp_path_factory: pytest.TempPathFactory, collector: str) -> Iterator[Scrape]:
     """Run all roles until each has something to say; return what the run's endpoint says."""
     (port,) = free_ports(1)
+    config = tmp_path_factory.mktemp("config") / "site.yaml"
+    traces = f"traces: {collector}, " if find_spec("opentelemetry") else ""
+    config.write_text(f"metrics: {{{traces}trace_every: 2}}")
     run = Ghostpose((
         "run", "pattern:frames=100000&fps=10&width=160&height=120", "--policy", "latest",
         "--engine", "stub:5", "--height", "64", "--metrics", f"127.0.0.1:{port}",
-        "--output", str(tmp_path_factory.mktemp("run")),
+        "--config", str(config), "--output", str(tmp_path_factory.mktemp("run")),
     ))  # fmt: skip
     said: list[Scrape] = []
 
@@ -111,6 +147,30 @@ def test_the_numbers_of_all_processes_are_together(scrape: Scrape) -> None:
     assert {row["role"] for row in scrape["ghostpose_turn_timestamp_seconds"]} == roles | {"run"}
     assert value(scrape, "ghostpose_camera_playing", camera="pattern") == 1
     assert 10e6 < value(scrape, "ghostpose_process_memory_bytes", role="store") < 2e9
+
+
+@pytest.mark.usefixtures("scrape")
+def test_a_frame_is_traced_through_all_stages_one_after_the_other() -> None:
+    service = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    assert {path for path, _ in Collector.requests} == {"/v1/traces"}
+    spans = [
+        span
+        for _, body in Collector.requests
+        for resource in service.ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    frame = next(span for span in spans if span.name == "frame")
+    about = {one.key: one.value for one in frame.attributes}
+    assert about["camera"].string_value == "pattern"
+    assert about["seq"].int_value % 2 == 0
+    inside = [span for span in spans if span.parent_span_id == frame.span_id]
+    inside.sort(key=lambda span: (span.start_time_unix_nano, span.end_time_unix_nano))
+    assert {span.name for span in inside} == {stage.name for stage in fields(Timings)}
+    assert inside[0].start_time_unix_nano == frame.start_time_unix_nano
+    assert inside[-1].end_time_unix_nano == frame.end_time_unix_nano
+    for before, after in itertools.pairwise(inside):
+        assert before.end_time_unix_nano == after.start_time_unix_nano
 
 
 def expressions() -> list[str]:
