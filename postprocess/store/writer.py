@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from postprocess.store.upserts import Row, Upsert
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,11 @@ def _without_pruned(batch: Batch, cameras: Mapping[str, Any]) -> Batch:
         camera = cameras[message.camera]
         return (message.session, seq) > (camera.pruned_session, camera.pruned_seq)
 
-    return Batch(
-        [pose for pose in batch.poses if is_new(pose, pose.seq)],
-        [event for event in batch.events if is_new(event, _place(event))],
-    )
+    poses = [pose for pose in batch.poses if is_new(pose, pose.seq)]
+    events = [event for event in batch.events if is_new(event, _place(event))]
+    if again := len(batch.poses) + len(batch.events) - len(poses) - len(events):
+        _log.warning("%d messages that retention has removed came again; they stay away", again)
+    return Batch(poses, events)
 
 
 def _place(event: EventMessage) -> int:

@@ -88,7 +88,7 @@ def test_a_recording_of_long_ago_came_when_it_was_read(engine):
     assert seqs(engine) == []
 
 
-def test_what_was_removed_does_not_come_back_when_it_is_delivered_again(engine):
+def test_what_was_removed_does_not_come_back_when_it_is_delivered_again(engine, caplog):
     first, second = opened(30), opened(20)
     old = [
         *(aged(seq, days=30, session=first) for seq in range(3)),
@@ -101,6 +101,7 @@ def test_what_was_removed_does_not_come_back_when_it_is_delivered_again(engine):
     kept = content(engine)
     write(engine, *old, *later)
     assert content(engine) == kept
+    assert "10 messages that retention has removed came again" in caplog.text
     write(engine, aged(8, days=0, session=second))
     assert seqs(engine) == [5, 6, 7, 8]
 
