@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -15,9 +17,49 @@ from deployed_commands import unknown_options
 
 from app.processes import PROCESSES, ProcessRow
 from ghostpose.config_file import load_config
+from ghostpose.metrics import METRICS
 
 BASE = Path(__file__).parents[2] / "deploy" / "kubernetes"
 VERSION = "1.31"
+KEDA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["apiVersion", "kind", "metadata", "spec"],
+    "properties": {
+        "apiVersion": {"const": "keda.sh/v1alpha1"},
+        "kind": {"const": "ScaledObject"},
+        "metadata": {"type": "object", "required": ["name"]},
+        "spec": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["scaleTargetRef", "triggers"],
+            "properties": {
+                "scaleTargetRef": {"type": "object", "required": ["name"]},
+                "minReplicaCount": {"type": "integer", "minimum": 0},
+                "maxReplicaCount": {"type": "integer", "minimum": 1},
+                "cooldownPeriod": {"type": "integer", "minimum": 0},
+                "triggers": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["type", "metadata"],
+                        "properties": {
+                            "type": {"const": "prometheus"},
+                            "metadata": {
+                                "type": "object",
+                                "required": ["serverAddress", "query", "threshold"],
+                                "additionalProperties": {"type": "string"},
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+"""What of KEDA's ScaledObject is used here, as its documentation has it (2.17)."""
 
 
 def documents() -> list[dict[str, Any]]:
@@ -38,15 +80,22 @@ def containers() -> dict[str, dict[str, Any]]:
     }
 
 
+def validate(document: dict[str, Any]) -> None:
+    if document["kind"] == "ScaledObject":
+        jsonschema.validate(document, KEDA)
+    else:
+        kubernetes_validate.validate(document, VERSION, strict=True)
+
+
 @pytest.mark.parametrize(
     "document", documents(), ids=lambda d: f"{d['kind']}-{d['metadata']['name']}"
 )
 def test_every_object_follows_its_schema(document: dict[str, Any]) -> None:
-    kubernetes_validate.validate(document, VERSION, strict=True)
+    validate(document)
     broken = copy.deepcopy(document)
     broken["spce"] = broken.pop("spec", {})
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(broken, VERSION, strict=True)
+    with pytest.raises((jsonschema.ValidationError, kubernetes_validate.ValidationError)):
+        validate(broken)
 
 
 @pytest.mark.parametrize("row", PROCESSES, ids=lambda row: row.role)
@@ -82,3 +131,11 @@ def test_kustomize_builds_the_base() -> None:
     ).stdout
     kinds = sorted(document["kind"] for document in yaml.safe_load_all(built))
     assert kinds == sorted([*(document["kind"] for document in documents()), "ConfigMap"])
+
+
+def test_inference_is_scaled_by_a_metric_that_exists() -> None:
+    (scaled,) = (d for d in documents() if d["kind"] == "ScaledObject")
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    names = {metric.name for metric in METRICS}
+    assert set(re.findall(r"ghostpose_\w+", query)) <= names
+    assert scaled["spec"]["scaleTargetRef"]["name"] in containers()
