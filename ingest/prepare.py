@@ -116,7 +116,7 @@ def _region_inside(camera: CameraConfig, source_w: int, source_h: int) -> Region
 
 
 def prepare(picture: Picture, plan: Plan) -> ByteArray:
-    """Return the network picture: uint8 (plan.height, plan.width, 3) BGR, contiguous."""
+    """Return the network picture: uint8 (plan.height, plan.width, 3) BGR; rows may lie apart."""
     if plan.crop is None:
         image_hw3 = picture.pixels(plan.width, plan.height)
     else:
@@ -125,9 +125,8 @@ def prepare(picture: Picture, plan: Plan) -> ByteArray:
         image_hw3 = resize(
             whole_hw3[top : top + height, left : left + width], plan.width, plan.height
         )
-    if plan.mirror:
-        image_hw3 = image_hw3[:, ::-1]
-    return np.ascontiguousarray(image_hw3)
+    # OpenCV reads rows that lie apart, as FFmpeg leaves them, but none that run backwards.
+    return np.ascontiguousarray(image_hw3[:, ::-1]) if plan.mirror else image_hw3
 
 
 def resize(image_hw3: ByteArray, width: int, height: int) -> ByteArray:
