@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Write the figure as SVG; equal results give equal files."""
-    mpl.rcParams["svg.hashsalt"] = "ghostpose"
+    mpl.rcParams |= {"svg.hashsalt": "ghostpose", "svg.fonttype": "none"}
     figure, axes = plt.subplots(2, 2, figsize=(11, 7.5))
     draw_engine(axes[0, 0], results["engine"])
     draw_grouping(axes[0, 1], results["grouping"])
