@@ -81,6 +81,14 @@ class KnownJob(Job):
 
     work: Callable[..., Any] | None = None
 
+    def restore(self, raw_data: Any) -> None:
+        """Read what the server has of it, but no callbacks, which RQ imports, and no webhooks."""
+        super().restore(raw_data)
+        self._success_callback_name = None
+        self._failure_callback_name = None
+        self._stopped_callback_name = None
+        self.webhooks = []
+
     @property
     def func(self) -> Any:
         """What RQ calls with the job's arguments."""

@@ -77,6 +77,18 @@ def test_a_job_that_asks_for_anything_else_is_refused(asked: Any, queue: JobQueu
     assert queue._fetch(job.id).func is None, "nothing is imported by name"
 
 
+def test_callbacks_and_webhooks_that_somebody_wrote_into_a_job_are_not_there(
+    queue: JobQueue,
+) -> None:
+    job_id = queue.add(REQUESTS[0], "export a.csv")
+    hook = {"url": "http://127.0.0.1:1/told", "job_status": "finished"}
+    written = {f"{when}_callback_name": "os.abort" for when in ("success", "failure", "stopped")}
+    queue.client.hset(f"rq:job:{job_id}", mapping=written | {"webhooks": json.dumps([hook])})
+    job = queue._fetch(job_id)
+    assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
+    assert job.webhooks == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda values: st.lists(values, max_size=2) | st.dictionaries(st.text(), values, max_size=2),
