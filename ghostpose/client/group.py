@@ -31,7 +31,8 @@ class PoseGroup:
     Each record is lent to one reader until that acknowledges it; those of a reader that died go to
     another. So each is handled at least once, and records of one camera may be handled side by
     side: what needs them in order reads by `PoseReader`. Iterating acknowledges a record as the
-    next one is asked for, which is after it was handled.
+    next one is asked for, which is after it was handled; who leaves the loop by an exception or
+    `break` gets that record, and those read with it, again.
 
     Args:
         source: URL of the Redis server, or a `redis` client.
@@ -97,9 +98,14 @@ class PoseGroup:
     def __iter__(self) -> Iterator[Record]:
         """Yield what comes, for ever; each is acknowledged when the next one is asked for."""
         while True:
-            for record in self.read():
-                yield record
-                self.acknowledge([record])
+            left = self.read()
+            try:
+                while left:
+                    yield left[0]
+                    self.acknowledge(left[:1])
+                    del left[0]
+            finally:
+                self._sharing.put_back(left)
 
     def close(self) -> None:
         """Leave the group; what was not acknowledged goes to the others."""
@@ -153,9 +159,14 @@ class AsyncPoseGroup:
     async def __aiter__(self) -> AsyncIterator[Record]:
         """Yield what comes, for ever; each is acknowledged when the next one is asked for."""
         while True:
-            for record in await self.read():
-                yield record
-                await self.acknowledge([record])
+            left = await self.read()
+            try:
+                while left:
+                    yield left[0]
+                    await self.acknowledge(left[:1])
+                    del left[0]
+            finally:
+                self._sharing.put_back(left)
 
     async def __aenter__(self) -> Self:
         from ghostpose.client.talks import AsyncLine

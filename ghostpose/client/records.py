@@ -69,7 +69,8 @@ class EventRecord:
         if not (isinstance(told, list) and len(told) == 2):
             return None
         x, y = told
-        return float(x), float(y)
+        numbers = isinstance(x, int | float) and isinstance(y, int | float)
+        return (float(x), float(y)) if numbers else None
 
     def _text(self, name: str) -> str | None:
         told = self.message.details.get(name)

@@ -85,15 +85,20 @@ class Sharing:
             if not batches:
                 left_s = max(0.0, min(deadline, self._discovery_due) - time.monotonic())
                 batches = yield from self._new(left_s, count)
-            records = []
-            for batch in batches:
-                records += yield from self._accept(batch)
+            records = yield from self._take(batches)
             if records or time.monotonic() >= deadline:
                 return records
 
     def acknowledge(self, records: Iterable[Record]) -> Talk[None]:
         """Say that these are handled: they come to nobody any more."""
         yield from self._acknowledge([self._key(record) for record in records])
+
+    def put_back(self, records: Iterable[Record]) -> None:
+        """Have records that nobody handles after all come again."""
+        keys = {self._key(record) for record in records}
+        self._in_hand -= keys
+        if keys:
+            self._claim_due = 0.0  # what was left behind is looked for then
 
     def leave(self) -> Talk[None]:
         """Take this member off the group's list, unless it leaves something behind to claim."""
@@ -182,6 +187,16 @@ class Sharing:
             [entry for entry in batch.events if (events, entry.id) not in self._in_hand],
         )
 
+    def _take(self, batches: Iterable[Batch]) -> Talk[list[Record]]:
+        """Return what is wanted of what came: in hand only once nothing can come between."""
+        look_back, self._look_back = self._look_back, True  # should this be cut off
+        records = []
+        for batch in batches:
+            records += yield from self._accept(batch)
+        self._in_hand |= {self._key(record) for record in records}
+        self._look_back = look_back
+        return records
+
     def _accept(self, batch: Batch) -> Talk[list[Record]]:
         """Return what is wanted of what came, and acknowledge the rest."""
         records, undecodable = decode_batch(batch)
@@ -190,7 +205,6 @@ class Sharing:
         keys = {self._key(record) for record in kept}
         poses, events = streams_of(self._known[batch.camera])
         came = [(poses, e.id) for e in batch.poses] + [(events, e.id) for e in batch.events]
-        self._in_hand |= keys
         yield from self._acknowledge([key for key in came if key not in keys])
         return kept
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from streams_written import add_camera, add_event, add_poses, story
 
 from ghostpose.client import Area, PoseGroup, Record, Where
@@ -123,6 +124,33 @@ def test_a_record_is_acknowledged_when_the_next_one_is_asked_for(bus: Bus, url: 
         next(records)
         assert pending(bus) == 2
     assert len(members_of(bus)) == 1, "who leaves something behind stays on the list"
+
+
+def test_who_leaves_the_loop_by_an_exception_gets_what_was_not_handled_again(
+    bus: Bus, url: str
+) -> None:
+    add_poses(bus, "lobby", range(3))
+    with PoseGroup(url, GROUP, start="begin") as group:
+        with pytest.raises(ZeroDivisionError):
+            for record in group:
+                assert 1 / (record.message.seq - 1)
+        assert story(group.read(5)) == ["pose 1", "pose 2"]
+
+
+def test_a_read_that_ends_while_it_puts_aside_what_is_not_wanted_loses_nothing(
+    bus: Bus, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PoseGroup(url, GROUP, where=Where(since=1.7e9 + 0.05)) as group:
+        add_poses(bus, "lobby", range(3))
+        with monkeypatch.context() as broken:
+            broken.setattr("redis.Redis.xack", _raise_busy)
+            with pytest.raises(BusUnavailableError):
+                group.read(5)
+        assert story(group.read(5)) == ["pose 1", "pose 2"]
+
+
+def _raise_busy(*_: object) -> None:
+    raise redis.BusyLoadingError
 
 
 def test_cameras_come_and_go_while_a_group_reads(bus: Bus, url: str) -> None:
