@@ -202,8 +202,7 @@ class StoreWorker:
                 self._write_once(deliveries)
             except (SQLAlchemyError, InvalidValueError) as error:
                 if is_fault_of_the_data(error):
-                    self._write_apart(deliveries, error)
-                    return True
+                    return self._write_apart(deliveries, error)
                 _log.warning("the database doesn't take it, trying again: %s", _first_line(error))
                 if self.stop.wait(_pause_s(attempt)):
                     return False
@@ -226,8 +225,11 @@ class StoreWorker:
         newest_ms = max(id_ms(delivery.entry_id) for delivery in deliveries)
         put(STORE_LAG, max(0.0, time.time() - newest_ms / 1000))
 
-    def _write_apart(self, deliveries: Sequence[Delivery], error: Exception) -> None:
-        """Halve a batch that the database refuses, so that only the culprit is left out."""
+    def _write_apart(self, deliveries: Sequence[Delivery], error: Exception) -> bool:
+        """Halve a batch that the database refuses, so that only the culprit is left out.
+
+        False: stopped before all was written.
+        """
         if len(deliveries) == 1:
             self.report.refused += 1
             count(STORED, "refused")
@@ -235,7 +237,6 @@ class StoreWorker:
             _log.error(
                 "entry %s of %s is left out: %s", entry.entry_id, entry.stream, _first_line(error)
             )
-            return
+            return True
         middle = len(deliveries) // 2
-        for half in (deliveries[:middle], deliveries[middle:]):
-            self._write(half)
+        return self._write(deliveries[:middle]) and self._write(deliveries[middle:])

@@ -11,6 +11,7 @@ import pytest
 from databases import empty_postgresql
 from roles import make_pipeline
 from sqlalchemy import create_engine, func, select, text
+from sqlalchemy.exc import DataError, OperationalError
 from written import pose, write
 
 from ghostpose.bus import Bus, consumers
@@ -207,6 +208,25 @@ def test_stopping_while_the_database_is_away_loses_nothing(
     time.sleep(0.15)  # as long as messages must lie idle before they are taken over
     with storing(server, file_address, "second"):
         wait_until(lambda: count(file_address, tables.poses) == 3)
+
+
+def test_stopping_while_the_rest_of_a_batch_can_not_be_written_loses_nothing(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    play(pipeline, 3)
+    stop = threading.Event()
+
+    def refuse_then_go_away(connection, batch) -> None:
+        if len(batch.poses) + len(batch.events) > 1:
+            raise DataError("insert", {}, Exception("one of them can't be stored"))
+        stop.set()
+        raise OperationalError("insert", {}, Exception("the database went away"))
+
+    monkeypatch.setattr(store_worker, "write_batch", refuse_then_go_away)
+    with pytest.MonkeyPatch.context() as no_drain:
+        no_drain.setattr(store_worker.StoreWorker, "_drain", lambda *_: None)
+        run_store(server.url, file_address, stop)
+    assert unacknowledged(bus, pipeline) == 3
 
 
 def test_a_postgresql_server_that_goes_and_comes_back_has_everything_once(
