@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -80,6 +81,8 @@ class LinkWorker:
         self._cursor = dict[str, Cursor]()
         self._looked_at_s = -GROUNDS_EVERY_S
         self._reader: PoseReader | None = None
+        self._followed: frozenset[str] = frozenset()
+        self._untold: deque[EventMessage] = deque()
         self._backoff = Backoff()
         self._links = 0
 
@@ -100,6 +103,7 @@ class LinkWorker:
     def _turn(self, block_s: float) -> bool:
         """Read and link once; return whether anything came."""
         try:
+            self._tell()
             self._look_for_floors()
             if self._reader is None:
                 self._stop.wait(block_s)
@@ -121,11 +125,12 @@ class LinkWorker:
         if time.monotonic() - self._looked_at_s < GROUNDS_EVERY_S:
             return
         self._looked_at_s = time.monotonic()
-        before = set(self._grounds)
         for name in self._bus.cameras():
             self._read_floor(name)
-        if set(self._grounds) != before:
-            self._reader = self._new_reader() if len(self._grounds) > 1 else None
+        wanted = frozenset(self._grounds) if len(self._grounds) > 1 else frozenset()
+        if wanted != self._followed:
+            self._reader = self._new_reader() if wanted else None
+            self._followed = wanted
 
     def _read_floor(self, camera: str) -> None:
         with translated(self._bus.address):
@@ -155,7 +160,9 @@ class LinkWorker:
         elif record.camera in self._grounds:
             for sight in sights_of(record.message, self._grounds[record.camera]):
                 for link in self._linker.see(sight):
-                    self._tell(link)
+                    self._untold += events_of(link)
+                    self._links += 1
+            self._tell()
 
     def _learn(self, record: EventRecord) -> None:
         if record.message.kind == "person":
@@ -163,13 +170,14 @@ class LinkWorker:
             if told is not None:
                 self._linker.learn(*told)
 
-    def _tell(self, link: Link) -> None:
-        """Write a link to the events streams of both cameras."""
-        for event in events_of(link):
+    def _tell(self) -> None:
+        """Write links to the events streams; those that the server doesn't take now, next time."""
+        while self._untold:
+            event = self._untold[0]
             key = self._bus.keys.events(event.camera)
             with translated(self._bus.address):
                 self._bus.client.xadd(key, {"d": encode_event(event)}, nomkstream=True)
-        self._links += 1
+            self._untold.popleft()
 
 
 def sights_of(pose: PoseMessage, ground: Ground) -> Iterator[Sight]:

@@ -8,14 +8,17 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from jsonschema import Draft7Validator
 from scene import LEFT, RIGHT, frames, links, walk
 from typer.testing import CliRunner
 
 from app.cli.main import app
+from ghostpose.bus import Bus
 from ghostpose.client import PoseReader
 from ghostpose.codec.poses import decode_event, encode_event, encode_pose
 from ghostpose.codec.schemas import event_schema
+from ghostpose.errors import BusUnavailableError
 from ghostpose.rules import Rules
 from postprocess.linking import run_link
 from postprocess.linking.worker import events_of, linked_by
@@ -23,7 +26,7 @@ from postprocess.linking.worker import events_of, linked_by
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ghostpose.bus import Bus, EmbeddedServer
+    from ghostpose.bus import EmbeddedServer
     from ghostpose.types import EventMessage, PoseMessage
 
 CAMERAS = (LEFT, RIGHT)
@@ -104,6 +107,31 @@ def test_a_link_is_told_on_both_cameras_and_after_a_restart_not_again(
     assert left.details["other"] == {"camera": "right", "session": 7, "track": "right-1"}
     assert left.details["person"] == right.details["person"] == "left-1"
     assert left.details["certainty"] == "probable"
+
+
+def test_a_server_that_fails_between_keeps_no_camera_unread_and_no_link_untold(
+    bus: Bus, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(bus)
+    play(bus, 0, 45)
+    failing = {
+        "server_time_ms": [BusUnavailableError("away")],
+        "xadd": [redis.ConnectionError("away")],
+    }
+
+    def fails_once(owner: type, name: str) -> None:
+        once, works = failing[name], getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a, **o: _raised(once) or works(*a, **o))
+
+    fails_once(Bus, "server_time_ms")
+    fails_once(redis.Redis, "xadd")
+    assert link_until(server.url, lambda: len(told(bus)) == 2) == 1
+    assert failing == {"server_time_ms": [], "xadd": []}
+
+
+def _raised(once: list[Exception]) -> None:
+    if once:
+        raise once.pop()
 
 
 def test_a_floor_that_is_given_later_counts_from_then(bus: Bus, server: EmbeddedServer) -> None:
