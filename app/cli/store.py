@@ -63,12 +63,14 @@ def migrate(
 
     Stop what writes to it first.
     """
+    from app.jobs.stored import store_errors_told
     from app.settings import read_config
     from postprocess.store.migrate import migrate as migrate_database
     from postprocess.store.schema import SCHEMA_VERSION
 
     settings = read_config(config, store={"url": store})
-    done = migrate_database(_url(settings.store), to or SCHEMA_VERSION)
+    with store_errors_told():
+        done = migrate_database(_url(settings.store), to or SCHEMA_VERSION)
     if done.before == done.now:
         typer.echo(f"{done.database} has tables of version {done.now} already")
     else:

@@ -57,11 +57,20 @@ def open_for_reading(address: str) -> Engine:
         StoreError: the address is none, its driver is missing, or there is no store of our version.
         DatabaseError: a database server doesn't answer (now).
     """
-    url = _existing(address)
-    engine = _engine(url, _only_read, "BEGIN")
+    engine = open_to_look(address)
     with disposed_on_errors(engine), engine.connect() as connection:
-        check_version(version_of(connection), str(url))
+        check_version(version_of(connection), str(engine.url))
     return engine
+
+
+def open_to_look(address: str) -> Engine:
+    """Return an engine that only reads, whatever the database holds: it may be another program's.
+
+    Raises:
+        SecretError: what the address refers to isn't there.
+        StoreError: the address is none, its driver is missing, or there is no such file.
+    """
+    return _engine(_existing(address), _only_read, "BEGIN")
 
 
 def open_existing(address: str) -> Engine:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from postprocess.store.database import disposed_on_errors, open_existing
+from ghostpose.errors import StoreError
+from postprocess.store.database import disposed_on_errors, open_existing, open_to_look
 from postprocess.store.schema import SCHEMA_VERSION
 from postprocess.store.version import check_version, hold_others_off, mark, version_of
 
@@ -38,9 +39,14 @@ def migrate(address: str, to: int = SCHEMA_VERSION) -> Migration:
     Raises:
         SecretError: what the address refers to isn't there.
         StoreError: the address is none, its driver is missing, or there are no tables, or tables of
-            a version that this ghostpose doesn't know.
+            a version that this ghostpose doesn't know; or it doesn't know `to`.
         DatabaseError: a server doesn't answer, or has no room; the tables are as they were.
     """
+    if str(to) not in _KNOWN:
+        raise StoreError(
+            f"store: this ghostpose knows no version {to} of the tables, only 1 to {SCHEMA_VERSION}"
+        )
+    _look(address)
     engine = open_existing(address)
     name = str(engine.url)
     with disposed_on_errors(engine):
@@ -52,6 +58,14 @@ def migrate(address: str, to: int = SCHEMA_VERSION) -> Migration:
             _walk(connection, before, to)
     engine.dispose()
     return Migration(name, before, to)
+
+
+def _look(address: str) -> None:
+    """Refuse a database that isn't ours before anything in it is changed."""
+    engine = open_to_look(address)
+    with disposed_on_errors(engine), engine.connect() as connection:
+        _known(version_of(connection), str(engine.url))
+    engine.dispose()
 
 
 def _known(version: str | None, name: str) -> int:

@@ -64,3 +64,12 @@ def test_a_store_that_is_not_there_is_not_made(ghostpose: Command, tmp_path: Pat
     said = ghostpose("retention", "--keep-days", "3", "--store", f"sqlite:///{path}", code=2)
     assert "no.sqlite" in said
     assert not path.exists()
+
+
+@pytest.mark.parametrize("command", [("retention", "--keep-days", "3"), ("store", "migrate")])
+def test_a_database_server_that_is_away_is_one_sentence(
+    command: tuple[str, ...], ghostpose: Command
+) -> None:
+    said = ghostpose(*command, "--store", "postgresql://ghost@127.0.0.1:1/poses", code=2)
+    assert said.startswith("ghostpose: store: the database doesn't answer")
+    assert len(said.splitlines()) == 1

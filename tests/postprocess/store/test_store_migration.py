@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,9 +197,17 @@ def test_what_holds_no_tables_is_not_changed(tmp_path):
     file = tmp_path / "poses.sqlite"
     with pytest.raises(StoreError, match="there is no database"):
         migrate(f"sqlite:///{file}")
-    file.touch()
+    with closing(sqlite3.connect(file)) as others:
+        others.execute("CREATE TABLE theirs (a INTEGER)")
+    before = file.read_bytes()
     with pytest.raises(StoreError, match="holds no poses"):
         migrate(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+
+
+def test_a_version_that_is_none_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match="knows no version 9 of the tables, only 1 to 2"):
+        migrate(f"sqlite:///{tmp_path / 'poses.sqlite'}", to=9)
 
 
 def test_the_newest_step_is_the_version_that_we_need():
