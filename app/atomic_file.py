@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,12 @@ def replaced(path: Path) -> Iterator[Path]:
 def _made_beside(path: Path) -> Path:
     if path.is_dir():
         raise ConfigError(f"--output {path}: this is a folder: name a file in it")
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--output {path}: this is no file, and must not be replaced by one")
+    # No process's number: those of two containers that share the folder may be the same.
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
-        part.open("wb").close()
+        part.open("xb").close()
     except OSError as error:
         raise ConfigError(f"--output {path}: can't be written there: {error.strerror}") from error
     return part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.annotate import VideoWriter, drawn_frames
@@ -13,7 +14,6 @@ from ghostpose.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from app.annotate import DrawnFrame
     from app.jobs.progress import Progress
@@ -43,6 +43,9 @@ def render(request: Render, store_url: str | None, progress: Progress) -> Render
     if request.output.suffix != ".mp4":
         raise ConfigError(f"--output {request.output}: wanted a name that ends in .mp4")
     camera = request.camera
+    source = Path(camera.source)
+    if request.output.exists() and source.exists() and request.output.samefile(source):
+        raise ConfigError(f"--output {request.output}: this is the recording itself: name another")
     selection = Selection(cameras=(camera.name,), session=request.session)
     with opened_store(store_url) as engine:
         newest = parts_of(engine, selection)[-1]

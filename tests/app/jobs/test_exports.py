@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -210,3 +211,13 @@ def test_a_full_disk_ends_an_export_with_a_sentence_and_the_former_file(
         export.export_results(request, store_url, Progress())
     assert output.read_text() == "the former"
     assert [path.name for path in small_disk.iterdir()] == [name]
+
+
+def test_what_is_no_file_is_not_replaced_by_one(
+    store_url: str, ghostpose: Command, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    said = ghostpose("export-results", "--store", store_url, "--output", pipe, code=2)
+    assert "this is no file" in said
+    assert pipe.is_fifo()

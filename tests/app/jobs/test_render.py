@@ -136,6 +136,16 @@ def test_a_video_that_does_not_fit_is_told_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_video_is_not_drawn_over_the_recording(
+    analysed: str, ghostpose: Command, tmp_path: Path
+) -> None:
+    own = tmp_path / CLIP.name
+    own.symlink_to(CLIP)
+    said = ghostpose("render", CLIP, "--store", analysed, "--output", own, code=2)
+    assert "this is the recording itself" in said
+    assert own.is_symlink()
+
+
 def test_a_full_disk_ends_a_video_with_a_sentence(
     analysed: str, ghostpose: Command, small_disk: Path
 ) -> None:
