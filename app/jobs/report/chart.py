@@ -115,10 +115,13 @@ def _grid(scale: _Scale) -> Iterator[str]:
 
 
 def _ticks(since: float, length_s: float) -> Iterator[tuple[float, str]]:
-    """Give round moments of this machine's time zone, and how they are written."""
+    """Give round moments of this machine's time zone, and how they are written.
+
+    Without a zone in them, so that they stay round after the clocks were changed.
+    """
     step_s = next((s for s in TICKS_S if length_s / s <= MOST_TICKS), None)
     step_s = step_s or DAY_S * max(1, -int(-length_s // (DAY_S * MOST_TICKS)))
-    begin = datetime.fromtimestamp(since).astimezone()
+    begin = datetime.fromtimestamp(since)
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = (begin - midnight).total_seconds()
     form = "%m-%d" if step_s >= DAY_S else "%H:%M" if step_s >= 60 else "%H:%M:%S"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import xml.etree.ElementTree as ET
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from postprocess.store import Batch, open_database, write_batch
 from postprocess.store.results import PeopleCount, StoredTrack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -109,6 +112,31 @@ def test_a_chart_of_any_length_has_a_few_times_below_it(length_s: float) -> None
     assert len(set(times)) == len(times)
 
 
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Set this process's time zone."""
+
+    def set_to(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_to
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_days_below_a_chart_begin_at_midnight_after_the_clocks_were_changed(
+    zone: Callable[[str], None],
+) -> None:
+    zone("CET-1CEST,M3.5.0,M10.5.0/3")
+    first, fifth = (datetime(2023, 10, day).timestamp() for day in (27, 31))
+    assert fifth - first == 4 * 86_400 + 3600
+    counts = [PeopleCount(first, 1, 1.0, 1)]
+    chart = ET.fromstring(people_chart(figures("hall", first, fifth, counts, [], [])))
+    words = [one.text for one in chart if one.get("text-anchor") == "middle"]
+    assert words == [*["00:00", "12:00"] * 4, "00:00"]
+
+
 class Links(HTMLParser):
     """Collects what a page would load from elsewhere."""
 
@@ -138,12 +166,14 @@ def test_a_page_about_a_session_stands_alone(
 
 
 def test_a_day_is_one_of_this_machines_time_zone(
-    store_url: str, ghostpose: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store_url: str, ghostpose: Command, tmp_path: Path, zone: Callable[[str], None]
 ) -> None:
+    zone("EAST-12")  # where the frames of 22:13 UTC are of the next day
     output = tmp_path / "hall.html"
     common = ("report", "--camera", "hall", "--store", store_url, "--output", output, "--day")
-    ghostpose(*common, "2023-11-14")
-    assert "no poses of hall, from 2023-11-12" in ghostpose(*common, "2023-11-12", code=2)
+    ghostpose(*common, "2023-11-15")
+    assert "2023-11-15 00:00:00 to 2023-11-16 00:00:00" in output.read_text(encoding="utf-8")
+    assert "no poses of hall, from 2023-11-14" in ghostpose(*common, "2023-11-14", code=2)
 
 
 def test_a_recording_that_was_analysed_twice_is_not_counted_twice(
