@@ -14,7 +14,7 @@ import pytest
 from bus_servers import RealServer, valkey
 from job_site import QUICK_TO_NOTICE, JobSite, wait_until
 
-from app.jobs.queue import JobQueue
+from app.jobs.queue import TRIES_MORE, JobQueue
 from app.jobs.requests import Analyze, ExportResults, Selection
 from ghostpose.bus import Bus
 from ghostpose.config import CameraConfig
@@ -145,6 +145,7 @@ def test_a_job_whose_worker_is_killed_goes_on_without_losing_or_doubling_a_frame
     assert len(site.stored("killed")) < FRAMES
     work()
     wait_until(lambda: queue.state(job_id).is_over, "another goes on")
+    assert queue.state(job_id).tries_left == TRIES_MORE - 1
     assert_every_frame_is_stored_once(site, queue, job_id)
 
 
