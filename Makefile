@@ -1,5 +1,5 @@
 # make         the whole environment in .venv, torch and test tools included
-# make demo    see people's skeletons: installs what a CPU machine needs, plays a clip, draws
+# make demo    see people's skeletons live on a page: installs what a CPU machine needs, plays a clip
 # make test    the tests (adds the test tools and torch)
 # make lint    style, types, and which package may import which
 # make model   explore the protocol's model further than the tests do (many minutes)
