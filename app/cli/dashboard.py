@@ -24,6 +24,7 @@ def dashboard(
     redis: options.RedisUrl = None,
     store: options.StoreUrl = None,
     jobs: options.Jobs = None,
+    metrics: options.Metrics = None,
     tokens: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Hashed tokens, as ghostpose dashboard-token writes"),
@@ -43,15 +44,23 @@ def dashboard(
 
     stop = stop_event()
     from app.dashboard.serving import run_dashboard
+    from app.endpoint import endpoint
     from app.jobs.ways import jobs_url_of
     from app.settings import read_config
 
     given = {"listen": listen, "tokens": tokens, "certificate": certificate, "key": key}
-    settings = read_config(config, redis={"url": redis}, store={"url": store}, dashboard=given)
-    run_dashboard(
-        settings.redis.url,
-        settings.dashboard,
-        stop,
-        jobs_url=jobs_url_of(settings, jobs),
-        store_url=settings.store.url,
+    settings = read_config(
+        config,
+        redis={"url": redis},
+        store={"url": store},
+        dashboard=given,
+        metrics={"listen": metrics},
     )
+    with endpoint(settings.metrics.listen, ["dashboard"]):
+        run_dashboard(
+            settings.redis.url,
+            settings.dashboard,
+            stop,
+            jobs_url=jobs_url_of(settings, jobs),
+            store_url=settings.store.url,
+        )

@@ -115,12 +115,12 @@ def health_of(
         return "paused"
     if status == "ended":
         return "ended"
-    quiet_s = in_status_s if silent_s is None else min(silent_s, 1e9)
+    quiet_s = in_status_s if silent_s is None else silent_s
     if status in ("waiting", "frozen", "not played") or quiet_s >= LOST_S:
         return "lost"
-    if status == "opening" or quiet_s >= SILENT_S or (latency is not None and latency > LATE_MS):
-        return "late"
-    return "live"
+    is_beginning = status == "opening" or silent_s is None
+    is_behind = latency is not None and latency > LATE_MS
+    return "late" if is_beginning or is_behind or quiet_s >= SILENT_S else "live"
 
 
 def base_hue(camera: str) -> float:

@@ -15,6 +15,7 @@ from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.glance import read_glances
 from ghostpose.errors import GhostposeError
+from ghostpose.metrics import turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,7 @@ class Overview:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            turned("dashboard")
             try:
                 self.look()
                 self._backoff.failures = 0

@@ -80,7 +80,7 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
 
 def test_a_container_is_asked_for_its_health_where_it_serves_it(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
-        if name in {*OTHERS, "dashboard", "jobs"}:
+        if name in {*OTHERS, "jobs"}:
             continue
         metrics = service["command"].index("--metrics") + 1
         port = service["command"][metrics].rpartition(":")[2]

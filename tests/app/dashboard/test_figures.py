@@ -26,7 +26,7 @@ from ghostpose.drawing import track_colour
         ("playing", 0.1, LATE_MS + 1, "late"),
         ("playing", SILENT_S + 1, 300, "late"),
         ("playing", LOST_S + 1, 300, "lost"),
-        ("playing", None, None, "live"),
+        ("playing", None, None, "late"),
         ("opening", 0.1, None, "late"),
         ("waiting", 0.1, 300, "lost"),
         ("frozen", 0.1, 300, "lost"),
