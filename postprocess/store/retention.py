@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from postprocess.store.pruning import Removed, ages, remove_some
@@ -30,6 +32,9 @@ LEAST_S: Final = 0.05
 
 SLICES: Final = 100
 """Of a store that is too large each camera loses a hundredth of the whole time, then the next."""
+
+_BY_SIZE: Final = 0x67686F7375
+"""Name of the lock that who removes by size holds, on PostgreSQL."""
 
 _log = logging.getLogger(f"{__name__}.Pruner")
 
@@ -78,7 +83,9 @@ def pruning(engine: Engine, retention: Retention) -> Iterator[Removed]:
     if retention.keep_days is not None:
         yield from _remove_before(engine, time.time() - retention.keep_days * DAY_S)
     if retention.max_gb is not None:
-        yield from _remove_until(engine, retention.max_gb * GB)
+        with _alone(engine) as is_alone:
+            if is_alone:
+                yield from _remove_until(engine, retention.max_gb * GB)
     while give_back(engine):
         yield Removed()
 
@@ -94,6 +101,23 @@ def _remove_before(engine: Engine, before: float) -> Iterator[Removed]:
 def _remove_some(engine: Engine, camera_id: int, before: float) -> Removed | None:
     with engine.begin() as connection:
         return remove_some(connection, camera_id, before)
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[bool]:
+    """Whether nobody else removes by size for as long as the block lasts.
+
+    On PostgreSQL, whose size is an estimate, each would remove all that is too much.
+    """
+    if engine.dialect.name == "sqlite":
+        yield True
+        return
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        yield bool(connection.execute(select(func.pg_try_advisory_lock(_BY_SIZE))).scalar_one())
+    finally:
+        connection.invalidate()  # the lock ends with its session, whatever has become of that
+        connection.close()
 
 
 def _remove_until(engine: Engine, most_bytes: float) -> Iterator[Removed]:

@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 
 import pytest
+from databases import empty_postgresql
 from sqlalchemy import func, select, text
 from written import SESSION, end_of_session, event, pose, write
 
-from postprocess.store import open_database, pruning
+from postprocess.store import open_database, pruning, retention
 from postprocess.store import schema as tables
 from postprocess.store.retention import DAY_S, GB, Pruner, Retention, prune
 from postprocess.store.size import file_bytes, measured, vacuum
@@ -155,6 +156,19 @@ def test_a_store_that_is_too_large_loses_its_oldest_frames_and_gives_their_room_
         with engine.connect() as connection:
             assert file_bytes(connection) < 1.15 * on_disk
     assert prune(engine, Retention(max_gb=10.0)).removed.frames == 0
+
+
+def test_two_do_not_each_remove_what_is_too_much(postgresql_server):
+    engine = open_database(empty_postgresql(postgresql_server))
+    write(engine, *[aged(seq, days=9 - seq / 10) for seq in range(20)])
+    nothing = Retention(max_gb=1e-9)
+    steps = retention.pruning(engine, nothing)
+    next(steps)
+    assert seqs(engine) == list(range(1, 20))
+    assert prune(engine, nothing).removed.frames == 0
+    steps.close()
+    assert prune(engine, nothing).removed.frames == 19
+    engine.dispose()
 
 
 def test_an_sqlite_file_that_was_made_without_noting_free_pages_is_pruned_too(tmp_path):
