@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -42,7 +43,8 @@ def ground(
     for row in found.rows_33:
         typer.echo("  ".join(f"{value:12.6g}" for value in row))
     for (x, y, *_), error_m in zip(pairs, found.errors_m(pairs), strict=True):
-        typer.echo(f"({x:g}, {y:g}) is {error_m:.2f} m off")
+        off = "too far away to tell a place" if error_m == math.inf else f"{error_m:.2f} m off"
+        typer.echo(f"({x:g}, {y:g}) is {off}")
     if not dry_run:
         from app.cli.cameras.edit import set_
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from job_support import BEGIN, EVENTS, FIRST, Command
 
-from app.jobs.report.chart import people_chart
+from app.jobs.report.chart import RIGHT, WIDTH, people_chart
 from app.jobs.report.figures import (
     Figures,
     figures,
@@ -133,8 +133,9 @@ def test_days_below_a_chart_begin_at_midnight_after_the_clocks_were_changed(
     assert fifth - first == 4 * 86_400 + 3600
     counts = [PeopleCount(first, 1, 1.0, 1)]
     chart = ET.fromstring(people_chart(figures("hall", first, fifth, counts, [], [])))
-    words = [one.text for one in chart if one.get("text-anchor") == "middle"]
-    assert words == [*["00:00", "12:00"] * 4, "00:00"]
+    words = [one for one in chart if one.get("text-anchor") == "middle"]
+    assert [one.text for one in words] == [*["00:00", "12:00"] * 4, "00:00"]
+    assert words[-1].get("x") == f"{WIDTH - RIGHT:.1f}", "the last day ends with the chart"
 
 
 class Links(HTMLParser):

@@ -172,6 +172,8 @@ def test_the_command_finds_the_floor_and_sets_it(bus: Bus, server: EmbeddedServe
     assert "hall is set: ground=" in shown
     settings = json.loads(ghostpose("show", "hall"))["settings"]
     assert settings["ground"][0][2:] == [-1.0, 1.0]
+    far = ("0,0=0,0", "100,0=900,0", "100,100=900,900", "0,100=0,900")
+    assert "(0, 0) is too far away" in ghostpose("ground", "hall", *far, "--dry-run")
     assert ghostpose("ground", "hall", *points[:3]).startswith("camera hall: ground: wanted 4")
     assert "wanted a pixel and its place" in ghostpose("ground", "hall", "100,700", *points)
     line = [f"{n},{n}={n},0" for n in range(4)]
