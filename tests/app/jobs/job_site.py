@@ -8,6 +8,8 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
+from app.jobs.analysis import ROLES
+from ghostpose.bus import Bus
 from postprocess.loop import run_postprocess
 from postprocess.store import run_store
 from workers.loop import run_inference
@@ -47,6 +49,10 @@ class JobSite:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
+        with Bus.connect(self.url) as bus:  # whoever warms up first takes a while
+            wait_until(
+                lambda: ROLES.keys() <= {beat.role for beat in bus.workers()}, "all roles work"
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
