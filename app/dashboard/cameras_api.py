@@ -22,7 +22,7 @@ from ghostpose.types import CAMERA_NAME_PATTERN
 
 router = APIRouter(prefix="/api", tags=["cameras"])
 
-Name = Annotated[str, Path(pattern=CAMERA_NAME_PATTERN.pattern, max_length=64)]
+Name = Annotated[str, Path(pattern=f"^{CAMERA_NAME_PATTERN.pattern}$")]
 
 
 class NewCamera(BaseModel):

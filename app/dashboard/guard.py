@@ -81,15 +81,31 @@ class Guard:
     def _refusal(self, scope: Scope) -> str | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        if self._loopback_only and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        if self._loopback_only and not is_loopback(_name_of(host)):
             return "without tokens the dashboard answers to this machine's own name only"
         origin = headers.get(b"origin")
         if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return None
         if origin is None:
             return _without_origin(headers)
-        if urlsplit(origin).netloc.lower() != host.lower():
+        if _place_of(origin) != host.lower():
             return "this request comes from a page of another site"
+        return None
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a `Host` without its port; none if it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _place_of(origin: str) -> str | None:
+    """Return an origin's host and port; None if it has none or is malformed."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
         return None
 
 

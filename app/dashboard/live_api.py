@@ -42,12 +42,12 @@ router = APIRouter()
 async def live(socket: WebSocket) -> None:
     """Serve one page until it goes, or its login ends."""
     context = context_of(socket)
-    if context.sockets >= MAX_SOCKETS:
-        await socket.close(_TOO_MANY)
-        return
     await socket.accept()  # a browser tells its page nothing of a socket that was refused
     if not await asyncio.to_thread(_may_come_in, socket):
         await socket.close(_NOT_LOGGED_IN)
+        return
+    if context.sockets >= MAX_SOCKETS:  # nothing is waited for between this and the count
+        await socket.close(_TOO_MANY)
         return
     outbox = Outbox()
     context.sockets += 1

@@ -121,6 +121,12 @@ def test_a_camera_that_is_there_or_not_there_is_said(dashboard: Dashboards, bus:
     assert renamed.status_code == 400
 
 
+def test_what_is_no_cameras_name_is_asked_of_nothing(dashboard: Dashboards) -> None:
+    client = dashboard()
+    for path in ("a b", "a:b", "a%0A", "a" * 65):
+        assert client.get(f"/api/cameras/{path}/history").status_code == 422, path
+
+
 @pytest.fixture
 def lobby(bus: Bus) -> Pipeline:
     """Return a camera that is not in the registry, with three frames that have poses."""

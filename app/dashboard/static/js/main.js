@@ -35,7 +35,7 @@ async function show() {
     const match = pattern.exec(path);
     if (!match) continue;
     showHeader(me, section);
-    await opened(open, match.slice(1).map(decodeURIComponent), mine);
+    await opened(open, match.slice(1), mine);
     return;
   }
   main.append(h("p", { class: "empty" }, "There is no such page. ", h("a", { href: "#/" }, "Cameras")));
@@ -43,7 +43,7 @@ async function show() {
 
 async function opened(open, words, mine) {
   try {
-    const ending = await open(main, me, ...words);
+    const ending = await open(main, me, ...words.map(decodeURIComponent));
     if (mine === turn) close = ending ?? (() => {});
     else ending?.();
   } catch (error) {
@@ -56,6 +56,7 @@ function logIn() {
   turn += 1;
   close();
   close = () => {};
+  me = null;
   live.stop();
   showHeader(null, "");
   openLogin(main, begin);
