@@ -40,7 +40,8 @@ class NetworkOfSize:
         self._compile = compiled
         self._for_one = compiled(several=False)
         self._for_several: Requests | None = None
-        self._thread = threading.Thread(target=self._prepare, name="compile", daemon=True)
+        # No daemon: a program that ends within OpenVINO's own code is aborted.
+        self._thread = threading.Thread(target=self._prepare, name="compile")
         self._is_whole = not several
 
     def run(self, images: Sequence[ByteArray]) -> list[Maps]:
