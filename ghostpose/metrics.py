@@ -8,6 +8,7 @@ share, which it is told by an environment variable, read as it is imported.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -145,6 +146,10 @@ METRICS: Final = (
 """All of them; tests hold the dashboard, the alerts and the documentation against it."""
 
 
+_making: Final = threading.Lock()
+"""Held while a metric is looked up: two threads that both make it would both register it."""
+
+
 def count(metric: Metric, *labels: str, by: float = 1) -> None:
     """Add to a counter; by nothing, it exists with what it has."""
     _child(metric, labels).inc(by)
@@ -183,7 +188,8 @@ def resident_bytes() -> int:
 
 
 def _child(metric: Metric, labels: tuple[str, ...]) -> Any:
-    made = _made(metric)
+    with _making:
+        made = _made(metric)
     return made.labels(*labels) if labels else made
 
 
