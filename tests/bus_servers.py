@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import subprocess
@@ -37,15 +38,21 @@ def until(condition: Callable[[], object], what: str, limit_s: float = 30.0) -> 
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that are free, with the cluster's own port 10000 above."""
+    """Return ports that are free, with the cluster's own port 10000 above.
+
+    They lie below those that the system gives to whoever asks for any: nobody gets one of them
+    before the server is there.
+    """
     ports: list[int] = []
     while len(ports) < count:
+        port = random.randrange(12_000, 22_000)
         with socket.socket() as probe, socket.socket() as above:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port > 55_000 or port in ports:
+            try:
+                probe.bind(("127.0.0.1", port))
+                above.bind(("127.0.0.1", port + 10_000))
+            except OSError:
                 continue
-            above.bind(("127.0.0.1", port + 10_000))
+        if port not in ports:
             ports.append(port)
     return ports
 

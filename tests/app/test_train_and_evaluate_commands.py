@@ -71,7 +71,7 @@ def test_evaluate_compares_with_a_teacher(tiny: Path) -> None:
     arguments += ["--height", "96", "--engine", "torch", "--weights", str(SHIPPED_WEIGHTS)]
     arguments += ["--teacher", str(teacher), "--unlabelled", str(tiny), "--json"]
     done = CliRunner().invoke(command(evaluate), arguments, catch_exceptions=False)
-    assert json.loads(done.stdout.splitlines()[-1])["agreement"] > 0.99
+    assert json.loads(done.stdout.splitlines()[-1])["agreement"] > 0.97  # it may run in int8
 
 
 def test_evaluate_records_the_ap_in_the_weights_header_and_changes_nothing_else(
