@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from browser_site import Site
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.timeout(180)
 
 ALL_LIVE = f"document.querySelectorAll('.tile canvas[data-seq]').length === {len(CAMERAS)}"
+
+SEQ = "Number(document.querySelector('.viewer canvas')?.dataset.seq?.split('/')[1])"
+"""Which frame a camera's page shows."""
 
 PIXELS = """([camera, points]) => {
   const canvas = document.querySelector(`[data-camera=${camera}] canvas`);
@@ -170,6 +173,31 @@ def test_a_cameras_page_shows_its_last_minutes(page: Page, site: Site) -> None:
     assert page.locator(".timeline rect").count() >= 3
     page.get_by_label("Heat map").check()
     assert page.locator("canvas.heat").is_visible()
+
+
+def test_a_camera_that_was_left_while_its_past_was_told_takes_nothing_from_the_next(
+    page: Page, site: Site
+) -> None:
+    held: list[Route] = []
+    page.route("**/cameras/hall/history*", lambda route: held.append(route))
+    with page.expect_request("**/cameras/hall/history*"):
+        page.goto(f"{site.url}#/cameras/hall")
+    wait_for(page, SEQ)
+    page.goto(f"{site.url}#/cameras/door")
+    page.get_by_role("heading", name="door").wait_for()
+    with page.expect_response("**/cameras/hall/history*"):
+        held[0].continue_()
+    seqs: set[str] = set()
+    end_s = time.monotonic() + 20
+    while len(seqs) < 6:  # more than were on their way
+        assert time.monotonic() < end_s, seqs
+        seqs.add(page.evaluate("document.querySelector('.viewer canvas')?.dataset.seq ?? ''"))
+        page.wait_for_timeout(50)
+
+
+def test_an_address_that_is_none_is_said(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}#/cameras/%")
+    page.get_by_role("alert").wait_for()
 
 
 def test_what_a_camera_says_is_text_and_never_markup(

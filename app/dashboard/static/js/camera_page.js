@@ -15,6 +15,7 @@ const STORED_RANGES = [...RANGES, [360, "Last 6 hours"], [1440, "Last day"], [10
 
 export async function openCamera(main, me, name) {
   const details = await get(cameraPath(name));
+  if (!main.isConnected) return null; // somebody went on meanwhile, and watches others
   const canChange = me.role === "admin" && details.settings !== null;
   const page = { name, details, minutes: 5, me, canChange };
   const viewer = viewerCard(page);
@@ -38,7 +39,8 @@ export async function openCamera(main, me, name) {
     listen("picture", (picture) => viewer.pictured(picture)),
   ];
   facts.update(details.figures, details.figures.last_seen);
-  await past.refresh();
+  // The live picture doesn't wait for the past, which a slow or missing store may not tell.
+  past.refresh().catch((error) => notice(error.message, "failed"));
   const timer = setInterval(() => past.refresh().catch(() => {}), HISTORY_EVERY_MS);
   return () => {
     clearInterval(timer);

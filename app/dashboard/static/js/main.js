@@ -42,8 +42,10 @@ async function show() {
 }
 
 async function opened(open, words, mine) {
+  const place = h("div"); // of its own: what comes late to a page that was left isn't seen
+  main.append(place);
   try {
-    const ending = await open(main, me, ...words.map(decodeURIComponent));
+    const ending = await open(place, me, ...words.map(decodeURIComponent));
     if (mine === turn) close = ending ?? (() => {});
     else ending?.();
   } catch (error) {
