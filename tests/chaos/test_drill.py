@@ -1,4 +1,4 @@
-"""Short drills of everything. In one two frames are tampered with: just these are found."""
+"""Drills of everything. In one two frames are tampered with: just these are found."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Tampered(Drill):
 
     def _play(self) -> None:
         super()._play()
-        assert not self.ledger.violations
+        assert set(self.ledger.counts) <= {"late"}
         with Bus.connect(self.site.server.url) as bus:
             self._lose(bus)
             key = bus.keys.poses(DOUBLER)
@@ -46,33 +46,25 @@ class Tampered(Drill):
             bus.client.xdel(key, entry)
 
 
-def test_a_short_drill_finds_what_was_tampered_with_and_nothing_else(
+def test_two_minutes_of_everything_going_wrong_break_nothing_but_what_is_tampered_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A message that is gone before the store saw it never comes into the database.
     monkeypatch.setattr(drill, "STORE_STILL_S", 2.0)
+    # Other tests run beside it: a slow engine leaves the processor to them.
     with tempfile.TemporaryDirectory(dir=socket_folder()) as folder:
-        tampered = Tampered(
-            Path(folder), seconds=4, seed=7, scale=Scale(ingest=1, stub_ms=20), say=print
-        )
+        tampered = Tampered(Path(folder), seconds=120, seed=11, scale=Scale(stub_ms=100), say=print)
         outcome = tampered.run()
-    told = "\n".join(outcome.ledger.violations)
-    values = report.values(outcome, seed=7)
-    assert (values["lost"], values["doubled"]) == (1, 1), told
-    # Sessions, the server and the database tell other numbers of these two, too.
-    assert set(outcome.ledger.counts) == {"lost", "doubled", "unbalanced"}, told
-    assert all(LOSER in one or DOUBLER in one for one in outcome.ledger.violations), told
-    assert values["faults"]
-
-
-def test_two_minutes_of_everything_going_wrong_lose_and_double_nothing() -> None:
-    with tempfile.TemporaryDirectory(dir=socket_folder()) as folder:
-        outcome = Drill(Path(folder), seconds=120, seed=11, say=print).run()
-    told = "\n".join(outcome.ledger.violations)
-    # How soon all goes on depends on what else runs on this machine: `make chaos` judges that.
-    assert set(outcome.ledger.counts) <= {"late"}, told
+    ledger = outcome.ledger
+    told = "\n".join(ledger.violations)
     values = report.values(outcome, seed=11)
-    assert values["poses"] + values["gaps"] == values["frames"] > 1000
+    assert (values["lost"], values["doubled"]) == (1, 1), told
+    # Sessions, the server and the database tell other numbers of these two, too. How soon all goes
+    # on depends on what else runs here: `make chaos` judges that.
+    assert set(ledger.counts) - {"late"} == {"lost", "doubled", "unbalanced"}, told
+    of_others = [one for one in ledger.violations if LOSER not in one and DOUBLER not in one]
+    assert len(of_others) == ledger.counts["late"], told
+    assert values["frames"] > 500
     assert len({one.kind for one in outcome.happened}) >= 5
 
 

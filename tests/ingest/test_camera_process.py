@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 from typing import TYPE_CHECKING, Any
 
+from ghostpose.logs import LogSettings
 from ingest import camera_process
 from ingest.report import CameraReport
 
@@ -41,7 +42,7 @@ def exit_of(config: CameraConfig, *, stuck: bool) -> tuple[int | None, object]:
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    arguments = (stuck, config, "", None, None, theirs, logging.WARNING)
+    arguments = (stuck, config, "", None, None, theirs, LogSettings(logging.WARNING))
     process = context.Process(target=main, args=arguments)
     process.start()
     theirs.close()
