@@ -1,4 +1,4 @@
-"""What each layer of an OpenVINO network does: its kind, its operations, the bytes it moves."""
+"""What each layer of an OpenVINO network does: its kind, its operations, the values it moves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _GATES = {"ReduceMean", "Multiply", "HSigmoid", "HardSigmoid", "Clamp"}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """`operations` count a multiplication and an addition as two; bytes are of float32 values."""
+    """`operations` count a multiplication and an addition as two; values are read or written."""
 
     kind: str
     operations: float
-    bytes_moved: float
+    values_moved: float
 
 
 def layers_of(model: openvino.Model) -> dict[str, Layer]:
@@ -45,7 +45,7 @@ def _layer_of(op: openvino.Node) -> Layer | None:
         weights = op.input(1).get_shape()
         each = 2 * math.prod(weights) // _outputs_of(op, weights)
         values += math.prod(weights)
-    return Layer(kind, float(math.prod(out) * each), 4.0 * values)
+    return Layer(kind, float(math.prod(out) * each), float(values))
 
 
 def _outputs_of(op: openvino.Node, weights: list[int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,13 +13,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.capacity.costs import FrameCost, Kilobytes, UnitCosts, read_costs
-from app.capacity.planner import Load, Plan, make_plan
+from app.capacity.planner import Load, Plan, make_plan, sustained_fps
 from app.cli.main import app
 from ghostpose.errors import UserError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+LATEST = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 SOURCE, NETWORK = (1280, 720), (656, 368)
 
 COSTS = UnitCosts(
@@ -153,3 +151,10 @@ def test_a_file_without_costs_is_one_sentence(
         path.write_text(content)
     with pytest.raises(UserError, match=says):
         read_costs(path)
+
+
+def test_the_prediction_for_the_machine_of_the_benchmark_is_near_what_it_measured() -> None:
+    measured = json.loads(LATEST.read_bytes())["end_to_end"]["saturated"]["fps"]
+    for costs in (read_costs(), read_costs(LATEST)):
+        predicted = sustained_fps(costs, costs.source_px, costs.network_px, costs.cores)
+        assert predicted == pytest.approx(measured, rel=0.2)

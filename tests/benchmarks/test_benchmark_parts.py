@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,8 +12,10 @@ from benchmarks.classic_grouping import group_classically
 from benchmarks.crowds import crowd, maps_of, true_people_found
 from benchmarks.grouping import _in_pixels
 from benchmarks.page import BEGIN, END, written
-from benchmarks.ratios import lines
+from benchmarks.ratios import TARGETS, lines
 from postprocess.grouping import GroupingOptions, group
+
+LATEST = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 
 
 @pytest.mark.parametrize("people", [1, 5, 20])
@@ -42,3 +47,10 @@ def test_a_missed_target_is_said_to_be_missed() -> None:
     met, missed = lines({"engine_speedup": 7.0, "pipeline_overhead_core_ms": 5.1})[2:]
     assert met.endswith("| >= 7 |  |")
     assert missed.endswith("| <= 5 | missed |")
+
+
+def test_the_results_kept_have_every_ratio_and_describe_their_machine() -> None:
+    results = json.loads(LATEST.read_bytes())
+    assert results["ratios"].keys() == TARGETS.keys()
+    assert results["machine"]["processor"]
+    assert results["machine"]["cores"] >= 1
