@@ -65,12 +65,7 @@ class PoseGroup:
         from ghostpose.client.talks import Line
 
         self._sharing = _sharing(name, cameras, where, claim_after_s)
-        self._line = Line(source, timeout_s)
-        try:
-            self._line.hold(self._sharing.open(self._line, start))
-        except BaseException:
-            self._line.close()
-            raise
+        self._line = Line.opened(source, timeout_s, lambda line: self._sharing.open(line, start))
 
     @property
     def undecodable(self) -> int:
@@ -171,13 +166,9 @@ class AsyncPoseGroup:
     async def __aenter__(self) -> Self:
         from ghostpose.client.talks import AsyncLine
 
-        line = await AsyncLine.open(self._source, self._timeout_s)
-        try:
-            await line.hold(self._sharing.open(line, self._start))
-        except BaseException:
-            await line.close()
-            raise
-        self._line = line
+        self._line = await AsyncLine.opened(
+            self._source, self._timeout_s, lambda line: self._sharing.open(line, self._start)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -35,14 +35,9 @@ class PreviewReader:
         from ghostpose.client import questions
         from ghostpose.client.talks import Line
 
-        self._line = Line(source, timeout_s)
+        self._line = Line.opened(source, timeout_s, lambda line: questions.deployment(line.address))
         self._known: dict[str, CameraEntry] = {}
         self._known_until_s = 0.0
-        try:
-            self._line.hold(questions.deployment(self._line.address))
-        except BaseException:
-            self.close()
-            raise
 
     def read(self, camera: str) -> Preview | None:
         """Return a camera's newest preview, of the last ten seconds, and ask for the next.

@@ -82,12 +82,7 @@ class PoseReader(_Standing):
         from ghostpose.client.talks import Line
 
         self._reading = _reading(cameras, cursor, where)
-        self._line = Line(source, timeout_s)
-        try:
-            self._line.hold(self._reading.open(self._line, start))
-        except BaseException:
-            self.close()
-            raise
+        self._line = Line.opened(source, timeout_s, lambda line: self._reading.open(line, start))
 
     def read(self, block_s: float = 1.0, count: int = 100) -> list[Record]:
         """Return what is new, up to `count` of each stream; wait up to `block_s` for the first.
@@ -147,13 +142,9 @@ class AsyncPoseReader(_Standing):
     async def __aenter__(self) -> Self:
         from ghostpose.client.talks import AsyncLine
 
-        line = await AsyncLine.open(self._source, self._timeout_s)
-        try:
-            await line.hold(self._reading.open(line, self._start))
-        except BaseException:
-            await line.close()
-            raise
-        self._line = line
+        self._line = await AsyncLine.opened(
+            self._source, self._timeout_s, lambda line: self._reading.open(line, self._start)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -61,6 +61,19 @@ class Line:
         self.address = _address(source)
         self.is_cluster = is_cluster(self._client)
 
+    @classmethod
+    def opened(
+        cls, source: str | redis.Redis, timeout_s: float, first: Callable[[Line], Talk[None]]
+    ) -> Line:
+        """Return a line that has held its `first` talk; if that fails, it is closed."""
+        line = cls(source, timeout_s)
+        try:
+            line.hold(first(line))
+        except BaseException:
+            line.close()
+            raise
+        return line
+
     def hold(self, talk: Talk[T]) -> T:
         """Return what a talk comes to; raises what `translated` does."""
         with translated(self.address):
@@ -93,11 +106,23 @@ class AsyncLine:
         self.is_cluster = is_cluster(client)
 
     @classmethod
-    async def open(cls, source: str | redis.asyncio.Redis, timeout_s: float) -> AsyncLine:
-        """Connect to a URL, or take a client that somebody else closes; raises as `Line` does."""
-        if not isinstance(source, str):
-            return cls(source, _address(source), own=False)
-        return cls(await connect_async(source, timeout_s=timeout_s), _address(source), own=True)
+    async def opened(
+        cls,
+        source: str | redis.asyncio.Redis,
+        timeout_s: float,
+        first: Callable[[AsyncLine], Talk[None]],
+    ) -> AsyncLine:
+        """Return a line that has held its `first` talk, as `Line.opened`; raises as that does."""
+        if isinstance(source, str):
+            line = cls(await connect_async(source, timeout_s=timeout_s), _address(source), own=True)
+        else:
+            line = cls(source, _address(source), own=False)
+        try:
+            await line.hold(first(line))
+        except BaseException:
+            await line.close()
+            raise
+        return line
 
     async def hold(self, talk: Talk[T]) -> T:
         """Return what a talk comes to; raises what `translated` does."""
