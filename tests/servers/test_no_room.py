@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import subprocess
 import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bus_servers import RealServer, valkey
+from disks import mounted
 from roles import make_pipeline
 from whole import CAMERA, Whole, wait_until
 
@@ -36,16 +36,8 @@ PATTERN = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of 4 MB, which needs the right to mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "4m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager

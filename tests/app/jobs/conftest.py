@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from disks import mounted
 from job_support import DOOR, EVENTS, FIRST, FRAMES, HALL, SECOND, Command, message
 
 from app.cli.main import main
@@ -48,13 +48,5 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder on a disk of 12 KB, which needs the right to mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {mounted.stderr.strip()}")
-    try:
+    with mounted(tmp_path / "disk", "12k") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
