@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from postprocess.store.rows import track_number
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,7 +30,7 @@ class MotFile:
     def add(self, pose: PoseMessage) -> None:
         """Write a frame's boxes."""
         for person in pose.people:
-            _, _, number = (person.track or "").rpartition("-")
+            number = track_number(pose.camera, person.track)
             box = ",".join(f"{side:.2f}" for side in person.box)
             score = max(person.score, LEAST_SCORE)
             self._file.write(f"{pose.seq + 1},{number},{box},{score:.4f},-1,-1,-1\n")
