@@ -28,10 +28,7 @@ def demo(
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Show it live on a page; not with --json")
     ] = True,
-    listen: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve the page here [default: 127.0.0.1:8642]"),
-    ] = None,
+    listen: options.Listen = None,
 ) -> None:
     """Play a clip as four cameras on a page, draw everybody's skeleton, and sum up.
 

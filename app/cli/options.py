@@ -73,6 +73,12 @@ Metrics = Annotated[
         "--metrics", metavar="HOST:PORT", help="Serve /metrics, /healthz and /readyz there"
     ),
 ]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        "--listen", metavar="HOST:PORT", help="Serve the page here [default: 127.0.0.1:8642]"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 Jobs = Annotated[
     str | None,

@@ -13,6 +13,7 @@ from app.cli import options
 
 if TYPE_CHECKING:
     from app.pipeline import RunResult
+    from ghostpose.config import GhostposeConfig
 
 EXAMPLES: Final = (
     "Examples: ghostpose run clip.mp4 --output poses --annotate;"
@@ -60,10 +61,7 @@ def run(
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Serve the page that shows it all")
     ] = False,
-    listen: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve it here [default: 127.0.0.1:8642]"),
-    ] = None,
+    listen: options.Listen = None,
 ) -> None:
     """Play sources through the whole pipeline: server, ingest, inference, post-processing, store.
 
@@ -72,8 +70,6 @@ def run(
     """
     from app.runner import RunRequest, run_request
     from app.settings import read_config, with_cameras, without_paused
-    from ghostpose.config import StoreConfig
-    from ghostpose.dashboard import DEFAULT_LISTEN
 
     settings = read_config(
         config,
@@ -93,14 +89,8 @@ def run(
         metrics={"listen": metrics},
         dashboard={"listen": listen},
     )
-    if dashboard and settings.dashboard.listen is None:
-        served = settings.dashboard.model_copy(update={"listen": DEFAULT_LISTEN})
-        settings = settings.model_copy(update={"dashboard": served})
-    if output and settings.store.url is None:
-        kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
-        settings = settings.model_copy(update={"store": kept})
     settings = with_cameras(
-        without_paused(settings),
+        without_paused(_with_places(settings, output, dashboard=dashboard)),
         sources or [],
         {"policy": policy, "height": height, "fps": fps, "picture": picture, "privacy": privacy},
         # What is named on the command line is a recording unless told otherwise, and there are
@@ -111,6 +101,22 @@ def run(
     result = run_request(RunRequest(settings, output, embedded, annotate, context.obj))
     show(result, as_json=as_json)
     raise typer.Exit(result.exit_code)
+
+
+def _with_places(
+    settings: GhostposeConfig, output: Path | None, *, dashboard: bool
+) -> GhostposeConfig:
+    """Return settings that say where the page and the store are, if they are wanted."""
+    from ghostpose.config import StoreConfig
+    from ghostpose.dashboard import DEFAULT_LISTEN
+
+    if dashboard and settings.dashboard.listen is None:
+        served = settings.dashboard.model_copy(update={"listen": DEFAULT_LISTEN})
+        settings = settings.model_copy(update={"dashboard": served})
+    if output and settings.store.url is None:
+        kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
+        settings = settings.model_copy(update={"store": kept})
+    return settings
 
 
 def show(result: RunResult, *, as_json: bool) -> None:
