@@ -12,20 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
 from ghostpose.dashboard import DashboardConfig
+from ghostpose.frozen import Frozen
 from ghostpose.live import is_live
 from ghostpose.metrics_config import MetricsConfig
-from ghostpose.redaction import without_password
 from ghostpose.rules import GroundPairs, LineConfig, Posture, Rules, ZoneConfig
 from ghostpose.types import (
     DEFAULT_PARTITIONS,
@@ -37,7 +29,7 @@ from ghostpose.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 MAX_NAME_CHARS: Final = 64
 """Length of the longest camera name."""
@@ -46,15 +38,6 @@ DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 
 DEFAULT_HEIGHT_PX: Final = 368
 """Network height that pictures are resized to; people far away need more."""
-
-
-class _Frozen(BaseModel):
-    # Input may hold a password, and pydantic would show it in traces.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
-        for name, value in super().__repr_args__():
-            yield name, without_password(value) if isinstance(value, str) else value
 
 
 Precision = Literal["auto", "f32", "bf16", "f16", "int8"]
@@ -75,7 +58,7 @@ Region = tuple[
 """x, y, width, height in source pixels."""
 
 
-class CameraConfig(_Frozen):
+class CameraConfig(Frozen):
     """One camera or recording: where it comes from and how its pictures are prepared."""
 
     name: Annotated[str, AfterValidator(check_camera_name)]
@@ -223,7 +206,7 @@ _SERVER_SCHEMES: Final = (
 )
 
 
-class RedisConfig(_Frozen):
+class RedisConfig(Frozen):
     """The server everything meets at."""
 
     url: str = DEFAULT_REDIS_URL
@@ -249,7 +232,7 @@ class RedisConfig(_Frozen):
         return url
 
 
-class InferenceConfig(_Frozen):
+class InferenceConfig(Frozen):
     """How the network runs."""
 
     processes: int = Field(default=1, ge=1, le=256)
@@ -282,14 +265,14 @@ class InferenceConfig(_Frozen):
     """One frame at a time in f32: equal input gives equal poses."""
 
 
-class PostprocessConfig(_Frozen):
+class PostprocessConfig(Frozen):
     """How maps become people and tracks."""
 
     processes: int = Field(default=1, ge=1, le=256)
     """Post-processing processes that `ghostpose run` starts."""
 
 
-class StoreConfig(_Frozen):
+class StoreConfig(Frozen):
     """Where tracks and poses are kept."""
 
     url: str | None = None
@@ -305,7 +288,7 @@ class StoreConfig(_Frozen):
     no bound."""
 
 
-class JobsConfig(_Frozen):
+class JobsConfig(Frozen):
     """The queue of jobs. See docs/jobs.md."""
 
     url: str | None = None
@@ -314,7 +297,7 @@ class JobsConfig(_Frozen):
     none = the server of `redis`."""
 
 
-class MirrorConfig(_Frozen):
+class MirrorConfig(Frozen):
     """An MQTT broker that is told what cameras do and whom they see. See docs/mqtt.md."""
 
     url: str | None = None
@@ -338,7 +321,7 @@ class MirrorConfig(_Frozen):
     none = it is not told."""
 
 
-class GhostposeConfig(_Frozen):
+class GhostposeConfig(Frozen):
     """A whole deployment, as one YAML file says it."""
 
     redis: RedisConfig = RedisConfig()

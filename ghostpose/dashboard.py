@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - pydantic reads it when the program runs
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from ghostpose.frozen import Frozen
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8642"
 
 
-class DashboardConfig(BaseModel):
+class DashboardConfig(Frozen):
     """The page that shows cameras and processes. See docs/dashboard.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: str | None = None
     """`HOST:PORT`; port 0 is any that is free. None = `127.0.0.1:8642`, and `ghostpose run` serves

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ghostpose.frozen import Frozen
 
 
-class MetricsConfig(BaseModel):
+class MetricsConfig(Frozen):
     """Metrics, health and traces for who watches. See docs/operations.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: str | None = Field(default=None, pattern=r"^[^\s/]+:[0-9]{1,5}$", max_length=300)
     """Where `/metrics`, `/healthz` and `/readyz` are served: `HOST:PORT`, such as `127.0.0.1:9464`;

@@ -8,7 +8,9 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
+
+from ghostpose.frozen import Frozen
 
 MAX_POINTS: Final = 64
 
@@ -21,11 +23,7 @@ Posture = Literal["fall", "hands_up"]
 """`fall`: somebody who stood lies on the ground; `hands_up`: both hands held above the head."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ZoneConfig(_Frozen):
+class ZoneConfig(Frozen):
     """An area of the floor: `enter` and `leave` events, and those that are asked for below."""
 
     name: RuleName
@@ -49,7 +47,7 @@ class ZoneConfig(_Frozen):
         return polygon
 
 
-class LineConfig(_Frozen):
+class LineConfig(Frozen):
     """A line on the floor: `cross` events, `in` to the right of its direction, else `out`."""
 
     name: RuleName
@@ -89,7 +87,7 @@ GroundPairs = Annotated[
 ]
 
 
-class Rules(_Frozen):
+class Rules(Frozen):
     """All that a camera watches for, and where its floor is."""
 
     zones: tuple[ZoneConfig, ...] = ()

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ghostpose.errors import UserError
+from ghostpose.frozen import Frozen
 
 COMMITTED: Final = Path(__file__).parent / "costs.json"
 """The unit costs that come with ghostpose."""
@@ -25,11 +26,7 @@ Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
 """Width, height in pixels."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FrameCost(_Frozen):
+class FrameCost(Frozen):
     """Processor time of one step for one frame of the measured sizes, over all its threads."""
 
     role: Role
@@ -38,7 +35,7 @@ class FrameCost(_Frozen):
     grows_with: GrowsWith
 
 
-class Kilobytes(_Frozen):
+class Kilobytes(Frozen):
     """What travels for one frame: the picture, its maps, the pose message and tracker's state."""
 
     frame: Positive
@@ -47,7 +44,7 @@ class Kilobytes(_Frozen):
     state: Positive
 
 
-class UnitCosts(_Frozen):
+class UnitCosts(Frozen):
     """Costs of frames of `source_px` that the network sees as `network_px`.
 
     `process_mb`: private memory of a process of a role (`ingest`: of one camera's process);

@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations when models are made
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from ghostpose.config import CameraConfig  # noqa: TC001 - as above
+from ghostpose.frozen import Frozen
 
 ExportFormat = Literal["parquet", "csv", "coco", "mot"]
 
@@ -26,11 +27,7 @@ class Site:
     store_url: str | None
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Selection(_Frozen):
+class Selection(Frozen):
     """Which stored poses: of these cameras (none = all), one session or all, since and until."""
 
     cameras: tuple[str, ...] = ()
@@ -55,14 +52,14 @@ class Selection(_Frozen):
         return ", ".join(words)
 
 
-class Analyze(_Frozen):
+class Analyze(Frozen):
     """Play a recording through the deployment until its poses are stored."""
 
     kind: Literal["analyze"] = "analyze"
     camera: CameraConfig
 
 
-class ExportResults(_Frozen):
+class ExportResults(Frozen):
     """Write stored poses to files of a common format."""
 
     kind: Literal["export-results"] = "export-results"
@@ -71,7 +68,7 @@ class ExportResults(_Frozen):
     output: Path
 
 
-class Render(_Frozen):
+class Render(Frozen):
     """Draw stored poses into the recording they came from; no session = the newest."""
 
     kind: Literal["render"] = "render"
@@ -80,7 +77,7 @@ class Render(_Frozen):
     output: Path
 
 
-class Report(_Frozen):
+class Report(Frozen):
     """Sum up what one camera saw, as a page."""
 
     kind: Literal["report"] = "report"
@@ -88,7 +85,7 @@ class Report(_Frozen):
     output: Path
 
 
-class Retain(_Frozen):
+class Retain(Frozen):
     """Remove from the store what came longer ago than so many days, and the oldest above a size."""
 
     kind: Literal["retention"] = "retention"
