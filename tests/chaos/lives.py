@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import killed_roles
-from traffic import CAMERA, Traffic, wait_until
+from traffic import CAMERA, Traffic
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from traffic import wait_until
+from waiting import wait_until
 
 from app.chaos import drill, report
 from app.chaos.drill import Drill

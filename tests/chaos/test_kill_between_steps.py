@@ -11,7 +11,8 @@ import pytest
 import redis
 import samples
 from lives import LIMIT_S, lives
-from traffic import Traffic, wait_until
+from traffic import Traffic
+from waiting import wait_until
 
 from ghostpose.bus.steps import Step
 from ghostpose.config import CameraConfig

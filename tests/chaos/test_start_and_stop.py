@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lives import lives
-from traffic import CAMERA, Traffic, wait_until
+from traffic import CAMERA, Traffic
+from waiting import wait_until
 
 from ghostpose.bus import Bus
 from ghostpose.client import PoseReader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
@@ -13,8 +12,6 @@ from ghostpose.bus import Bus, FramePublisher, Full
 from ghostpose.types import EncodedPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ghostpose.types import FrameInfo
 
 CAMERA = "lobby"
@@ -32,14 +29,6 @@ redis.call('XADD', KEYS[1], '*', unpack(last[2]))
 return 1
 """
 """Replace the newest entry of a stream by one with a spoiled field."""
-
-
-def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 60.0) -> None:
-    """Wait until `condition` holds, or fail saying that `what` did not happen."""
-    until = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until, f"{what}: did not happen within {limit_s} s"
-        time.sleep(0.02)
 
 
 class Traffic:

@@ -11,7 +11,8 @@ import redis
 import samples
 from bus_servers import RealServer, debians_redis, valkey
 from roles import make_pipeline
-from whole import CAMERA, Whole, wait_until
+from waiting import wait_until
+from whole import CAMERA, Whole
 
 from app.camera_list import list_cameras
 from app.dashboard.audit import Audit

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from bus_servers import RealServer, Watched, cluster, debians_redis, until, valkey
 from roles import make_pipeline
-from whole import CAMERA, Whole, wait_until
+from waiting import wait_until
+from whole import CAMERA, Whole
 
 from ghostpose.bus import Bus, MapsReader
 from ghostpose.client import PoseReader, PoseRecord

@@ -13,7 +13,8 @@ import pytest
 from bus_servers import RealServer, valkey
 from disks import mounted
 from roles import make_pipeline
-from whole import CAMERA, Whole, wait_until
+from waiting import wait_until
+from whole import CAMERA, Whole
 
 from app.recording import record
 from app.whole_file import WholeFile

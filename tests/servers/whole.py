@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+
+from waiting import wait_until
 
 from ghostpose.client import PoseReader, PoseRecord
 from ghostpose.config import CameraConfig
@@ -34,13 +35,6 @@ OPTIONS: Final = WorkerOptions(engine="stub:20", batch=1, min_idle_s=0.5)
 """Slow enough for something to go wrong before a recording is over."""
 
 POSTPROCESS: Final = PostprocessOptions(lease_ttl_s=1.0)
-
-
-def wait_until(condition: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:
-    until = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until, f"{what}: did not happen within {limit_s} s"
-        time.sleep(0.02)
 
 
 class Whole:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
+
+from waiting import wait_until
 
 from app.jobs.analysis import ROLES
 from ghostpose.bus import Bus
@@ -69,10 +70,3 @@ class JobSite:
                 " WHERE name = ? ORDER BY session, seq",
                 (camera,),
             ).fetchall()
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until, f"{what}: did not happen within {LIMIT_S} s"
-        time.sleep(0.05)

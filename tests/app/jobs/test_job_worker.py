@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bus_servers import RealServer, valkey
-from job_site import QUICK_TO_NOTICE, JobSite, wait_until
+from job_site import QUICK_TO_NOTICE, JobSite
+from waiting import wait_until
 
 from app.jobs.queue import TRIES_MORE, JobQueue
 from app.jobs.requests import Analyze, ExportResults, Selection
