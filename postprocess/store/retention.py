@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +116,9 @@ def _alone(engine: Engine) -> Iterator[bool]:
     try:
         yield bool(connection.execute(select(func.pg_try_advisory_lock(_BY_SIZE))).scalar_one())
     finally:
+        # The server notices some time later that a session is gone; the next one needn't wait.
+        with suppress(SQLAlchemyError):
+            connection.execute(select(func.pg_advisory_unlock_all()))
         connection.invalidate()  # the lock ends with its session, whatever has become of that
         connection.close()
 
