@@ -107,14 +107,14 @@ def _with_places(
     settings: GhostposeConfig, output: Path | None, *, dashboard: bool
 ) -> GhostposeConfig:
     """Return settings that say where the page and the store are, if they are wanted."""
-    from ghostpose.config import StoreConfig
     from ghostpose.dashboard import DEFAULT_LISTEN
 
     if dashboard and settings.dashboard.listen is None:
         served = settings.dashboard.model_copy(update={"listen": DEFAULT_LISTEN})
         settings = settings.model_copy(update={"dashboard": served})
     if output and settings.store.url is None:
-        kept = StoreConfig(url=f"sqlite:///{output / 'ghostpose.sqlite'}")
+        url = f"sqlite:///{output / 'ghostpose.sqlite'}"
+        kept = settings.store.model_copy(update={"url": url})
         settings = settings.model_copy(update={"store": kept})
     return settings
 
