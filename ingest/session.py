@@ -68,6 +68,8 @@ class Session:
         self._handoff: Handoff[ReadFrame] = Handoff(camera.policy)
         self._reader = Reader(camera, source, self._handoff, counters, now_s, watchdog, tell)
         self._unprepared = 0
+        self._full: Full | None = None
+        """Set while the camera has no credit: then no picture is prepared and sent in vain."""
         self._resumed_at = publisher.next_seq
         """Frames that a former process published: read again, for the counts, but not sent."""
         self._plans: dict[tuple[int, int], Plan] = {}
@@ -122,18 +124,20 @@ class Session:
 
     def _publish(self, frame: ReadFrame) -> None:
         """Publish `frame`, or under `latest` a newer one that came while there was no credit."""
-        ready = self._try_prepare(frame)
-        if ready is not None and self._counters.tally().published < self._resumed_at:
-            self._counters.count_published()
-            return
-        while ready is not None and (full := self._send(*ready)) is not None:
-            if not self._wait_for_credit(full):
-                self._counters.count_skipped("shutdown")
+        ready = None
+        while True:
+            if self._full is not None:
+                if not self._wait_for_credit(self._full):
+                    self._counters.count_skipped("shutdown")
+                    return
+                self._full = None
+                newer = self._handoff.take(0) if self._camera.policy == "latest" else None
+                if newer is not None:
+                    self._counters.count_skipped("overwritten")
+                    frame, ready = newer, None
+            ready = ready or self._try_prepare(frame)
+            if ready is None or self._send(*ready):
                 return
-            newer = self._handoff.take(0) if self._camera.policy == "latest" else None
-            if newer is not None:
-                self._counters.count_skipped("overwritten")
-                ready = self._try_prepare(newer)
 
     def _try_prepare(self, frame: ReadFrame) -> tuple[FrameInfo, EncodedPicture] | None:
         """Prepare; None: this picture can't be converted or encoded, and counts as skipped.
@@ -181,8 +185,11 @@ class Session:
             self._plans[width, height] = plan_for(camera, width, height)
         return self._plans[width, height]
 
-    def _send(self, info: FrameInfo, picture: EncodedPicture) -> Full | None:
-        """Publish, and count what became of the frame; `Full` if it has to wait for credit."""
+    def _send(self, info: FrameInfo, picture: EncodedPicture) -> bool:
+        """Publish, and count what became of the frame; False: there was no credit for it."""
+        if self._counters.tally().published < self._resumed_at:
+            self._counters.count_published()
+            return True
         try:
             answer = self._patience.call(
                 lambda: self._publisher.publish(info, picture),
@@ -190,25 +197,28 @@ class Session:
             )
         except BusFullError:
             self._counters.count_skipped("shutdown" if self._stop.is_set() else "full")
-            return None
+            return True
         if isinstance(answer, Full):
-            return answer
+            self._full = answer
+            return False
+        self._full = answer.full
         self._counters.count_published()
         if self._previews is not None:
             self._previews.offer(self._publisher.session, answer, info, picture)
-        return None
+        return True
 
     def _wait_for_credit(self, full: Full) -> bool:
         """Wait for a commit of this camera, without a timer; False: it is time to stop."""
         until = time.monotonic() + LOOK_AGAIN_S
-        while not (self._is_over() or (self._watchdog is not None and self._handoff.finished)):
+        while True:
             try:
                 committed = self._publisher.wait_for_credit(full, POLL_S)
             except BusUnavailableError:
                 return True  # publishing waits until the server is back
             if committed or time.monotonic() > until:
                 return True
-        return False
+            if self._is_over() or (self._watchdog is not None and self._handoff.finished):
+                return False
 
     def _end(self) -> None:
         self._count_what_was_not_read_again()

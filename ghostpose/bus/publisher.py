@@ -24,27 +24,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """The frame is on the bus. `at_ms` is the server's clock.
-
-    `preview_wanted`: somebody looks at this camera, see `ghostpose.bus.previews`.
-    """
-
-    seq: int
-    ticket: int
-    at_ms: int
-    preview_wanted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Full:
-    """The camera's credit is used up: nothing was published.
+    """The camera's credit is used up.
 
     The last ids of its poses and events streams at that moment, so that waiting has no race.
     """
 
     poses_id: str
     events_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The frame is on the bus. `at_ms` is the server's clock.
+
+    `preview_wanted`: somebody looks at this camera, see `ghostpose.bus.previews`. `full`: this
+    frame took the last of the credit, so that the next is sent in vain until one is committed.
+    """
+
+    seq: int
+    ticket: int
+    at_ms: int
+    preview_wanted: bool = False
+    full: Full | None = None
 
 
 class FramePublisher:
@@ -109,7 +111,7 @@ class FramePublisher:
         return self._next_seq
 
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
-        """Publish one frame, or answer `Full` if the credit is used up.
+        """Publish one frame, or answer `Full` if the credit is used up: nothing happened.
 
         After BusUnavailableError nobody knows whether the frame arrived: call again with the same
         frame, and it is appended once in any case.
@@ -132,9 +134,11 @@ class FramePublisher:
         )
         if reply[0] == b"published":
             self._next_seq = seq + 1
-            return Published(seq, int(reply[1]), id_ms(reply[2].decode()), reply[3] == 1)
+            ticket, at_ms = int(reply[1]), id_ms(reply[2].decode())
+            full = Full(*(last_id.decode() for last_id in reply[4:])) if reply[4:] else None
+            return Published(seq, ticket, at_ms, reply[3] == 1, full)
         if reply[0] == b"full":
-            return Full(reply[1].decode(), reply[2].decode())
+            return Full(*(last_id.decode() for last_id in reply[1:]))
         raise self._refused(reply)
 
     def wait_for_credit(self, full: Full, timeout_s: float) -> bool:

@@ -111,8 +111,9 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 20.0) 
 class FakePublisher:
     """A publisher that remembers what it was given, and fails as the test says.
 
-    `answers` yields, for each call of `publish`, an exception to raise, "full", or None for yes;
-    after the last one it always says yes, or is out of credit after `credit` frames.
+    `answers` yields, for each call of `publish`, an exception to raise, "full", None for yes, or
+    "last" for yes with the last of the credit; after them it always says yes, or is out of credit
+    after `credit` frames.
     """
 
     def __init__(self, *answers: Exception | str | None, credit: int | None = None) -> None:
@@ -122,7 +123,7 @@ class FakePublisher:
         self.pictures: list[EncodedPicture] = []
         self.ended: tuple[int, dict[str, int], int] | None = None
         self.end_answers: list[Exception] = []
-        self.waited = 0
+        self.asked = self.waited = 0
         self.credit = threading.Event()
         self.credit.set()
         self._answers, self._credit = list(answers), credit
@@ -132,6 +133,7 @@ class FakePublisher:
         return self.resumed_at + len(self.published)
 
     def publish(self, info: FrameInfo, picture: EncodedPicture) -> Published | Full:
+        self.asked += 1
         answer = self._answers.pop(0) if self._answers else None
         if isinstance(answer, Exception):
             raise answer
@@ -141,7 +143,8 @@ class FakePublisher:
             return Full("0-0", "0-0")
         self.published.append(info)
         self.pictures.append(picture)
-        return Published(len(self.published) - 1, len(self.published), 0)
+        full = Full("0-0", "0-0") if answer == "last" else None
+        return Published(len(self.published) - 1, len(self.published), 0, full=full)
 
     def wait_for_credit(self, full: Full, timeout_s: float) -> bool:
         self.waited += 1

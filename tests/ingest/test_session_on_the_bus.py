@@ -26,6 +26,13 @@ def test_without_credit_a_recording_waits_and_loses_nothing() -> None:
     assert publisher.waited >= 2
 
 
+def test_no_picture_is_sent_in_vain_once_the_last_credit_is_taken() -> None:
+    publisher = FakePublisher(*["last"] * 10)
+    tally = Player(ListSource(pictures(10)), publisher).play()
+    assert (tally.published, tally.skipped) == (10, {})
+    assert (publisher.asked, publisher.waited) == (10, 9)
+
+
 def test_without_credit_a_live_camera_keeps_only_the_newest_frame() -> None:
     source, publisher = ListSource(pictures(10)), FakePublisher()
     source.gates[9] = threading.Event()

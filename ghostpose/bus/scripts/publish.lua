@@ -15,7 +15,8 @@
 -- ARGV[4]  header
 -- ARGV[5]  picture
 -- ARGV[6]  most credit that the deployment's budget allows
--- Reply: {"published", ticket, entry id, 1 if a preview is wanted}
+-- Reply: {"published", ticket, entry id, 1 if a preview is wanted, ...}, and where that used up the
+--        credit also the last ids of poses and events: wait for more than these before the next
 --      | {"full", last poses id, last events id}: nothing happened, wait for more than these
 --      | {"stale", newest session} | {"ended"} | {"sequence", seq that comes next}
 --      | {"lost"}: the server doesn't know this session (any more), or only its beginning: it
@@ -39,8 +40,20 @@ if cam[6] == cam[1] then
   return {'ended'}
 end
 local seq, ticket, expected = tonumber(cam[2]), tonumber(cam[3]), tonumber(ARGV[3])
+-- Tickets up to `committed` are done and the next is to be given: those between are in flight.
+local function is_full(next)
+  return next - tonumber(cam[4]) - 1 >= math.min(tonumber(cam[5]), tonumber(ARGV[6]))
+end
+local function published(its_ticket, its_id)
+  local reply = {'published', string.format('%.0f', its_ticket), its_id,
+    redis.call('EXISTS', KEYS[5])}
+  if is_full(its_ticket + 1) then
+    reply[5], reply[6] = last_id(KEYS[3]), last_id(KEYS[4])
+  end
+  return reply
+end
 if expected == seq - 1 then
-  return {'published', string.format('%.0f', ticket - 1), cam[8], redis.call('EXISTS', KEYS[5])}
+  return published(ticket - 1, cam[8])
 end
 if expected > seq then
   return {'lost'}
@@ -48,9 +61,7 @@ end
 if expected < seq then
   return {'sequence', cam[2]}
 end
--- Tickets up to `committed` are done and `ticket` is the next to be given: those between are in
--- flight.
-if ticket - tonumber(cam[4]) - 1 >= math.min(tonumber(cam[5]), tonumber(ARGV[6])) then
+if is_full(ticket) then
   return {'full', last_id(KEYS[3]), last_id(KEYS[4])}
 end
 local id = redis.call('XADD', KEYS[2], '*', 'c', ARGV[1], 's', ARGV[2], 'q', ARGV[3], 't', cam[3],
@@ -58,4 +69,4 @@ local id = redis.call('XADD', KEYS[2], '*', 'c', ARGV[1], 's', ARGV[2], 'q', ARG
 redis.call('HSET', KEYS[1], 'seq', string.format('%.0f', seq + 1),
   'next', string.format('%.0f', ticket + 1), 'last_id', id,
   'published', string.format('%.0f', tonumber(cam[7] or 0) + 1))
-return {'published', cam[3], id, redis.call('EXISTS', KEYS[5])}
+return published(ticket, id)

@@ -60,6 +60,19 @@ def test_exactly_the_credit_may_be_in_flight(pipeline) -> None:
     assert isinstance(publish(pipeline.publisher), Full)
 
 
+def test_the_frame_that_takes_the_last_credit_says_what_to_wait_for(pipeline) -> None:
+    *others, last = pipeline.publish(4)
+    assert [published.full for published in others] == [None] * 3
+    assert last.full is not None
+    assert last.full == publish(pipeline.publisher)
+    pipeline.publisher._next_seq = 3  # as if the answer had been lost
+    assert publish(pipeline.publisher) == last
+    assert not pipeline.publisher.wait_for_credit(last.full, 0.02)
+    pipeline.infer()
+    pipeline.commit()
+    assert pipeline.publisher.wait_for_credit(last.full, 0.5)
+
+
 def test_frames_of_an_older_session_use_up_credit_too(pipeline) -> None:
     pipeline.publish(4)
     pipeline.publisher.open_session()
