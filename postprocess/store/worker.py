@@ -40,6 +40,10 @@ MESSAGES_A_STREAM: Final = 64
 IDLE_S: Final = 0.2
 """Between two looks when nothing is new: the store need not be quick, but cheap."""
 
+GATHER_S: Final = 0.1
+"""Between two looks otherwise: what came meanwhile is one transaction, which costs as much for one
+message as for ten. Whoever is behind doesn't wait."""
+
 CLAIM_EVERY_S: Final = 10.0
 CLAIM_IDLE_S: Final = 10.0
 """Messages lent to a worker for longer than this are taken over: it died, or it hangs. Where it is
@@ -137,8 +141,8 @@ class StoreWorker:
                 began_s = time.monotonic()
                 stored = self._turn(reader)
                 self.pruner.work(time.monotonic() - began_s)
-                if not stored:
-                    self.stop.wait(IDLE_S)
+                if len(stored) < MESSAGES_A_STREAM:
+                    self.stop.wait(GATHER_S if stored else IDLE_S)
             self._drain(reader)
         return self.report
 
