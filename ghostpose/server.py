@@ -51,12 +51,12 @@ a fail-over, missing replicas, a cluster that moves slots."""
 _PASSING_ERRORS: Final = (
     redis.BusyLoadingError,
     redis.ReadOnlyError,
-    redis.exceptions.ClusterDownError,
+    redis.exceptions.ClusterError,  # is down, or one command was sent from node to node too often
     redis.exceptions.MasterDownError,
     redis.exceptions.MovedError,
     redis.exceptions.TryAgainError,
 )
-"""What redis-py makes of some of them, whose text lacks the first word."""
+"""What redis-py makes of some of them, whose text lacks the first word, and says of its own."""
 
 _BACKOFF_CAP_S: Final = 1.0
 _BACKOFF_BASE_S: Final = 0.05

@@ -97,6 +97,7 @@ def test_a_server_busy_with_a_script_is_away_until_it_ends(own_bus: Bus) -> None
     [
         redis.ResponseError("UNBLOCKED force unblock from blocking operation"),
         redis.exceptions.ClusterDownError("The cluster is down"),
+        redis.exceptions.ClusterError("TTL exhausted."),
         redis.exceptions.TryAgainError("Multiple keys request during rehashing of slot"),
         redis.exceptions.MasterDownError("Link with MASTER is down"),
         redis.exceptions.SlotNotCoveredError('Slot "7" not covered by the cluster.'),
