@@ -43,7 +43,7 @@ def dashboard(
     from app.stopping import stop_event
 
     stop = stop_event()
-    from app.dashboard.serving import run_dashboard
+    from app.dashboard.serving import LOOPS, ROLE, run_dashboard
     from app.endpoint import endpoint
     from app.jobs.ways import jobs_url_of
     from app.settings import read_config
@@ -56,7 +56,7 @@ def dashboard(
         dashboard=given,
         metrics={"listen": metrics},
     )
-    with endpoint(settings.metrics.listen, ["dashboard"]):
+    with endpoint(settings.metrics.listen, [ROLE], LOOPS):
         run_dashboard(
             settings.redis.url,
             settings.dashboard,

@@ -6,17 +6,14 @@ same for one message and for a hundred.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from app.dashboard.beats import Beats
 from app.dashboard.pairing import Pairing
 from app.dashboard.wire import picture_message
-from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.clock import ServerClock
 from ghostpose.client import PoseReader, PoseRecord, PreviewReader
-from ghostpose.errors import GhostposeError
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,7 +25,11 @@ if TYPE_CHECKING:
 
 BEAT_S: Final = 0.1
 
-_log = logging.getLogger(f"{__name__}.Feed")
+IDLE_S: Final = 10.0
+"""A beat while nobody looks, so that it is known to live; who begins to look wakes it."""
+
+LOOP: Final = "dashboard.feed"
+"""The name of its loop for `/healthz`."""
 
 
 class Feed:
@@ -43,20 +44,15 @@ class Feed:
         self._wanted: frozenset[str] = frozenset()
         self._pairings: dict[str, Pairing] = {}
         self._newest: dict[str, bytes] = {}
-        self._backoff = Backoff()
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._beats = Beats(LOOP, self._timed_beat, self._forget)
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        self._beats.start()
 
     def stop(self) -> None:
         """Stop reading; wait for the beat in hand."""
-        self._stop.set()
-        self._wake.set()
-        self._thread.join()
+        self._beats.join()
 
     def join(self, outbox: Outbox) -> None:
         """Send to this browser too."""
@@ -84,33 +80,27 @@ class Feed:
             outbox.put_text(text)
 
     def _want(self) -> None:
+        was_idle = not self._wanted
         self._wanted = frozenset().union(*(outbox.watched for outbox in self._outboxes))
         for camera in self._newest.keys() - self._wanted:
             del self._newest[camera]
-        self._wake.set()
+        if was_idle:
+            self._beats.wake()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            began_s = time.monotonic()
-            try:
-                self._beat(self._wanted)
-                self._backoff.failures = 0
-                wait_s = began_s + BEAT_S - time.monotonic()
-            except GhostposeError as error:
-                if self._backoff.failures == 0:
-                    _log.warning("waits for the server: %s", error)
-                self._poses = None
-                wait_s = self._backoff.next_s()
-            if self._wanted:
-                self._stop.wait(max(0.0, wait_s))
-            else:
-                self._wake.wait()
-            self._wake.clear()
+    def _timed_beat(self) -> float:
+        """Read once; return how long to wait for the next time."""
+        wanted, began_s = self._wanted, time.monotonic()
+        if not wanted:
+            return IDLE_S
+        self._beat(wanted)
+        return began_s + BEAT_S - time.monotonic()
+
+    def _forget(self, _: Exception) -> None:
+        """Begin anew: what was read may be what it failed by."""
+        self._poses, self._pairings = None, {}
 
     def _beat(self, wanted: frozenset[str]) -> None:
         """Read once, and hand over what can be shown."""
-        if not wanted:
-            return
         for record in self._read_poses(wanted):
             self._take(record)
         now_s, now_ms = time.monotonic(), self._clock.now_ms()
@@ -153,4 +143,4 @@ class Feed:
         try:
             self._loop.call_soon_threadsafe(call)
         except RuntimeError:
-            self._stop.set()  # the loop is closed: nobody looks any more
+            self._beats.stop()  # the loop is closed: nobody looks any more

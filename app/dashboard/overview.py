@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.camera_list import NOT_PLAYED, list_cameras
+from app.dashboard.beats import Beats
 from app.dashboard.figures import Health, Rates, Track, base_hue, health_of, sample_of
-from ghostpose.bus.backoff import Backoff
 from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.glance import read_glances
 from ghostpose.errors import GhostposeError
-from ghostpose.metrics import turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +29,8 @@ PLAYER: Final = "supervisor"
 EVERY_S: Final = 2.0
 """Cameras' processes say as often what they do."""
 
-_log = logging.getLogger(f"{__name__}.Overview")
+LOOP: Final = "dashboard"
+"""The name of its loop for `/healthz`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +80,15 @@ class Overview:
         self._tracks: defaultdict[str, Track] = defaultdict(Track)
         self._lock = threading.Lock()
         self._now = OverviewNow(0.0, 0, ())
-        self._backoff = Backoff()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="overview", daemon=True)
+        self._beats = Beats(LOOP, self._beat, self._say_away)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._beats.start()
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        self._thread.join()
+        self._beats.join()
 
     def now(self) -> OverviewNow:
         """Return the last look."""
@@ -109,19 +105,14 @@ class Overview:
         self._tell(json.dumps({"kind": "overview", **asdict(self._now)}))
         return self._now
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            turned("dashboard")
-            try:
-                self.look()
-                self._backoff.failures = 0
-                wait_s = EVERY_S
-            except GhostposeError as error:
-                if self._backoff.failures == 0:
-                    _log.warning("waits for the server: %s", error)
-                wait_s = self._backoff.next_s()
-                self._tell(json.dumps({"kind": "away", "problem": str(error)}))
-            self._stop.wait(wait_s)
+    def _beat(self) -> float:
+        self.look()
+        return EVERY_S
+
+    def _say_away(self, error: Exception) -> None:
+        known = isinstance(error, GhostposeError)
+        problem = str(error) if known else "the dashboard fails to look; its log says why"
+        self._tell(json.dumps({"kind": "away", "problem": problem}))
 
     def _look(self) -> OverviewNow:
         bus = self._bus

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from app.dashboard import feed, overview
 from app.dashboard.listen import Listen, open_listener, parse_listen
 from app.dashboard.tokens import VARIABLE, parse_tokens
 from app.dashboard.web import make_app
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from ghostpose.dashboard import DashboardConfig
 
 ROLE: Final = "dashboard"
+
+LOOPS: Final = (overview.LOOP, feed.LOOP)
+"""What has to come around for the process to be healthy."""
 
 MAX_CONNECTIONS: Final = 256
 """More at once are answered with 503."""

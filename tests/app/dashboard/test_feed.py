@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import samples
 from bus_servers import until
 from roles import make_pipeline
 
 from app.dashboard.outbox import FEWEST_UNDRAWN
+from app.dashboard.pairing import Pairing
 from ghostpose.bus.previews import publish_preview
 
 if TYPE_CHECKING:
+    import pytest
     from conftest import Dashboards
+    from roles import Pipeline
+    from websockets.sync.client import ClientConnection
 
     from ghostpose.bus import Bus
+
+
+def show(bus: Bus, camera: Pipeline, seq: int) -> None:
+    """Have a camera's next frame come, with its picture and its pose."""
+    picture = replace(samples.preview(camera.camera, seq), session=camera.publisher.session)
+    publish_preview(bus, picture)
+    camera.publish(1)
+    camera.infer(1)
+    camera.commit()
+
+
+def look_at(bus: Bus, socket: ClientConnection, camera: str) -> None:
+    """Want pictures of a camera, and wait until its ingest would know."""
+    socket.send(json.dumps({"watch": [camera]}))
+    until(lambda: bus.client.exists(bus.keys.preview(camera) + ":wanted"), "somebody looks")
 
 
 def test_a_browser_that_draws_nothing_is_sent_a_few_pictures_and_no_more(
     dashboard: Dashboards, bus: Bus
 ) -> None:
     lobby = make_pipeline(bus, "lobby")
-    wanted = bus.keys.preview("lobby") + ":wanted"
-
-    def show(seq: int) -> None:
-        picture = samples.preview("lobby", seq)
-        object.__setattr__(picture, "session", lobby.publisher.session)
-        publish_preview(bus, picture)
-        lobby.publish(1)
-        lobby.infer(1)
-        lobby.commit()
 
     with dashboard().socket() as socket:
 
@@ -45,17 +56,38 @@ def test_a_browser_that_draws_nothing_is_sent_a_few_pictures_and_no_more(
                     found.append(json.loads(message[4 : message.index(b"}") + 1])["seq"])
             return found
 
-        socket.send(json.dumps({"watch": ["lobby"]}))
-        until(lambda: bus.client.exists(wanted), "somebody wants previews")
+        look_at(bus, socket, "lobby")
         came, seq = [], 0
         while len(came) < FEWEST_UNDRAWN:
             assert seq < 100, came
-            show(seq)
+            show(bus, lobby, seq)
             came += pictures(1)
             seq += 1
         for number in range(3):
-            show(seq + number)
+            show(bus, lobby, seq + number)
         assert pictures(1) == [], "nothing was drawn"
         socket.send(json.dumps({"drawn": 1}))
         (newest,) = pictures(2)
         assert newest > came[-1]
+
+
+def test_pictures_come_again_after_one_that_nobody_expected(
+    dashboard: Dashboards, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lobby = make_pipeline(bus, "lobby")
+    taken, broken = Pairing.add_picture, list[Any]()
+
+    def fails_first(pairing: Pairing, preview: Any, now_s: float) -> None:
+        if not broken:
+            broken.append(preview)
+            raise IndexError("a picture like no other")
+        taken(pairing, preview, now_s)
+
+    monkeypatch.setattr(Pairing, "add_picture", fails_first)
+    with dashboard().socket() as socket:
+        look_at(bus, socket, "lobby")
+        show(bus, lobby, 0)
+        until(lambda: broken, "the first picture came")
+        show(bus, lobby, 1)
+        while not isinstance(socket.recv(timeout=20), bytes):
+            pass  # figures
