@@ -13,6 +13,8 @@ from app.pipeline import Pipeline, RunResult, probe_all
 from app.stopping import StopAskedError, stop_signals_raised
 from ghostpose.errors import ConfigError
 from ghostpose.live import is_live
+from ingest.prepare import plan_for
+from workers.engines.protocol import MAX_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,11 +53,12 @@ def run_request(request: RunRequest) -> RunResult:
     """
     _check(request)
     found = _looked_at(request.config)
+    config = _expecting(request.config, found)
     if request.output is not None:
         _make_place_for_poses(request.output)
     with _shown(found) as (say, progress):
         pipeline = Pipeline(
-            request.config, request.output, request.embedded, say, progress, request.child_options
+            config, request.output, request.embedded, say, progress, request.child_options
         )
         result = pipeline.run()
     if request.annotate and request.output is not None:
@@ -69,6 +72,21 @@ def _looked_at(config: GhostposeConfig) -> Mapping[str, SourceInfo]:
             return probe_all(config)
     except StopAskedError as asked:
         raise SystemExit(asked.exit_code) from None
+
+
+def _expecting(config: GhostposeConfig, found: Mapping[str, SourceInfo]) -> GhostposeConfig:
+    """Have the network compiled for the recordings' sizes while their first frames are read."""
+    if config.inference.expect:
+        return config
+    plans = [
+        plan_for(camera, found[camera.name].width, found[camera.name].height)
+        for camera in config.cameras
+        if camera.name in found
+    ]
+    sizes = dict.fromkeys(f"{plan.width}x{plan.height}" for plan in plans)
+    expect = tuple(sizes)[:MAX_SHAPES]
+    inference = config.inference.model_copy(update={"expect": expect})
+    return config.model_copy(update={"inference": inference})
 
 
 def _draw(config: GhostposeConfig, output: Path) -> None:

@@ -97,7 +97,13 @@ def worker_options(config: GhostposeConfig) -> WorkerOptions:
         batch=inference.batch,
         maps=inference.maps,
         deterministic=inference.deterministic,
+        expect=tuple(_width_and_height(size) for size in inference.expect),
     )
+
+
+def _width_and_height(size: str) -> tuple[int, int]:
+    width, height = size.split("x")
+    return int(width), int(height)
 
 
 def _set(given: Mapping[str, object]) -> dict[str, object]:

@@ -264,6 +264,10 @@ class InferenceConfig(Frozen):
     deterministic: bool = False
     """One frame at a time in f32: equal input gives equal poses."""
 
+    expect: tuple[Annotated[str, Field(pattern=r"^[1-9]\d{0,3}x[1-9]\d{0,3}$")], ...] = ()
+    """Sizes of network pictures, such as `656x368`, to compile for at start: the first frame of any
+    other size waits for that. `ghostpose run` fills in those of its recordings."""
+
 
 class PostprocessConfig(Frozen):
     """How maps become people and tracks."""

@@ -24,6 +24,7 @@ from ghostpose.metrics import BATCH, observe
 from workers.batching import by_size, in_batches
 from workers.counts import Counts
 from workers.engines import create_engine
+from workers.engines.padding import padded_side
 from workers.holding import Holding
 from workers.intake import Intake
 from workers.outlet import Done, Outlet
@@ -69,6 +70,8 @@ def run_inference(
             batch=options.batch_size,
             deterministic=options.deterministic,
         )
+        for width, height in options.expect:
+            engine.warm_up(padded_side(height), padded_side(width), 0)
         _log.info("worker %s: %s on %s in %s", name, engine.name, engine.device, engine.precision)
         return Worker(bus, name, engine, options, stop).run()
 

@@ -41,6 +41,9 @@ class WorkerOptions:
     deterministic: bool = False
     """One frame at a time in f32, so that equal pictures give equal bits."""
 
+    expect: tuple[tuple[int, int], ...] = ()
+    """Widths and heights of pictures to compile for before the first frame is taken."""
+
     min_idle_s: float = 6.0
     """A frame of which its worker has said nothing for so long is taken over; one that lives says
     so several times within, however long inference takes."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.runner import RunRequest, run_request
-from ghostpose.config import CameraConfig, GhostposeConfig
+from app.runner import RunRequest, _expecting, run_request
+from ghostpose.config import CameraConfig, GhostposeConfig, InferenceConfig
 from ghostpose.errors import ConfigError
+from ingest.sources import SourceInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,20 @@ def test_a_signal_while_sources_are_looked_at_ends_the_program(
     )
     assert ended.returncode == 128 + number
     assert not out.exists()
+
+
+def test_the_network_is_told_what_sizes_the_recordings_have() -> None:
+    cameras = [
+        CameraConfig(name="a", source="a.mp4"),
+        CameraConfig(name="b", source="b.mp4", height=184, region=(0, 0, 100, 50)),
+        CameraConfig(name="c", source="c.mp4"),
+        CameraConfig(name="live", source="rtsp://there"),
+    ]
+    config = GhostposeConfig(cameras=tuple(cameras))
+    found = {name: SourceInfo(name, 768, 576, 25.0) for name in "abc"}
+    assert _expecting(config, found).inference.expect == ("491x368", "368x184")
+    told = config.model_copy(update={"inference": InferenceConfig(expect=("8x8",))})
+    assert _expecting(told, found) is told
 
 
 def test_an_output_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:

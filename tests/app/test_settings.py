@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from app.settings import read_config, threads_each, with_cameras, worker_options
 from ghostpose.config import GhostposeConfig, InferenceConfig
@@ -54,6 +55,17 @@ def test_what_only_new_cameras_begin_with_yields_to_options() -> None:
 def test_an_option_out_of_range_is_named(given: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         with_cameras(GhostposeConfig(), ["a.mp4"], given)
+
+
+def test_sizes_to_compile_for_are_width_and_height() -> None:
+    inference = InferenceConfig(expect=("656x368", "91x61"))
+    assert worker_options(GhostposeConfig(inference=inference)).expect == ((656, 368), (91, 61))
+
+
+@pytest.mark.parametrize("size", ["656", "656x", "0x368", "656 x 368", "99999x368", "x"])
+def test_a_size_that_is_none_is_refused(size: str) -> None:
+    with pytest.raises(ValidationError, match="expect"):
+        InferenceConfig(expect=(size,))
 
 
 @pytest.mark.parametrize(

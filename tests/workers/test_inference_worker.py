@@ -85,6 +85,26 @@ def test_a_worker_that_comes_first_creates_the_deployment_as_configured(
         assert bus.partitions == 3
 
 
+def test_expected_sizes_are_compiled_for_before_frames_are_taken(
+    server: EmbeddedServer, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.publish(1)
+    stop, prepared = threading.Event(), []
+
+    class Noting(StubEngine):
+        def warm_up(self, height: int, width: int, batch: int = 1) -> None:
+            prepared.append((height, width, batch))
+
+        def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+            prepared.append("a frame")
+            stop.set()
+            return super().infer(images)
+
+    monkeypatch.setattr("workers.loop.create_engine", lambda *_, **__: Noting(0))
+    run_inference(server.url, WorkerOptions(expect=((491, 368), (16, 8))), stop)
+    assert prepared == [(368, 496, 0), (8, 16, 0), "a frame"]
+
+
 def test_frames_of_several_sizes_are_all_done(server: EmbeddedServer, pipeline: Pipeline) -> None:
     for width in (16, 32, 16, 48):
         pipeline.publisher.publish(samples.info(), samples.picture(width, 8))

@@ -67,10 +67,11 @@ class OpenVinoEngine:
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
         """Compile for this size and run `batch` grey pictures."""
+        network = self._for_size((height, width))
         pictures = [np.full((height, width, 3), FILL, np.uint8)] * batch
         self.infer(pictures)
         if batch > 1 and self._several:
-            self._for_size((height, width)).wait_until_whole()
+            network.wait_until_whole()
             self.infer(pictures)
 
     def infer(self, images: Sequence[ByteArray]) -> list[Maps]:

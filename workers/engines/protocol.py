@@ -40,7 +40,10 @@ class Engine(Protocol):
     """Goes into every `Maps`: a point at PCM cell u is at PAF cell u + this."""
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
-        """Prepare for pictures of this size in pixels, so that the first real one isn't late."""
+        """Prepare for pictures of this size in pixels, so that the first real one isn't late.
+
+        So many are run; with 0 the network is only compiled, which is most of it.
+        """
 
     def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
         """Return the maps of each picture, in order.

@@ -207,7 +207,7 @@ def test_compiled_networks_are_kept_for_a_bounded_number_of_sizes(tmp_path: Path
     engine = create_engine("openvino", weights=path, device="cpu", threads=1)
     assert isinstance(engine, OpenVinoEngine)
     for cells in range(1, MAX_SHAPES + 3):
-        engine.warm_up(8, 8 * cells)
+        engine.warm_up(8, 8 * cells, batch=cells % 2)
     assert len(engine._sizes) == MAX_SHAPES
     assert (8, 8) not in engine._sizes
     assert engine.infer([np.zeros((8, 8, 3), np.uint8)])[0].input_size_px == (8, 8)
