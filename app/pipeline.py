@@ -84,8 +84,12 @@ class Pipeline:
         Only on a server of the run's own, whose registry is new, and with cameras that don't end:
         a run of recordings is over when they are.
         """
-        endless = [c.policy == "latest" and (c.loop or c.reopens) for c in self.config.cameras]
-        return self.embedded and self.config.dashboard.listen is not None and all(endless)
+        return self.embedded and self.config.dashboard.listen is not None and self.is_endless
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether no camera comes to an end by itself."""
+        return all(c.policy == "latest" and (c.loop or c.reopens) for c in self.config.cameras)
 
     def run(self) -> RunResult:
         """Run until every source has ended or a signal asks to stop; leave no process behind.
@@ -149,6 +153,8 @@ class Pipeline:
             return self.config
         server = stack.enter_context(EmbeddedServer(maxmemory_mb=server_mb(self.config)))
         self._server_pid = server.pid
+        if self.is_endless:  # who watches it, or reads along, has the time to
+            self.say(f"ghostpose: poses can be read at {server.url}")
         redis = self.config.redis.model_copy(update={"url": server.url})
         return self.config.model_copy(update={"redis": redis})
 

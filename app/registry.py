@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from ghostpose.bus import Registered
     from ghostpose.config import CameraConfig
 
+PLAYER: Final = "supervisor"
+"""The role of an `ingest --registry` in its heartbeats."""
+
 
 @contextmanager
 def open_registry(url: str | None) -> Iterator[Registry]:
     """Connect to the registry of the deployment at `url`, by default on this machine."""
     with Bus.connect(url or DEFAULT_REDIS_URL) as bus:
         yield Registry(bus)
+
+
+def is_played(bus: Bus) -> bool:
+    """Whether an ingest runs now that plays the registry's cameras."""
+    return any(beat.role == PLAYER for beat in bus.workers())
 
 
 def remove_camera(registry: Registry, name: str, revision: int | None) -> None:

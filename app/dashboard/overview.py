@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from app.camera_list import NOT_PLAYED, list_cameras
 from app.dashboard.beats import Beats
 from app.dashboard.figures import Health, Rates, Track, base_hue, health_of, sample_of
+from app.registry import PLAYER
 from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.glance import read_glances
 from ghostpose.errors import GhostposeError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ghostpose.bus import Bus
     from ghostpose.bus.glance import Glance
     from ghostpose.codec.camera_state import CameraState
-
-PLAYER: Final = "supervisor"
-"""The role of an `ingest --registry` in its heartbeats."""
 
 EVERY_S: Final = 2.0
 """Cameras' processes say as often what they do."""

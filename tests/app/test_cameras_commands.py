@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from app.camera_settings import parse_settings, shown_setting, with_settings
+from app.cli.cameras.edit import NOBODY_PLAYS
 from app.cli.main import main
+from app.registry import PLAYER
 from ghostpose.bus import Bus, CameraLeases, Registry
 from ghostpose.bus.camera_states import publish_camera_state
 from ghostpose.codec.camera_state import CameraState
+from ghostpose.codec.registry import Heartbeat
 from ghostpose.config import CameraConfig
 from ghostpose.topics import REGISTRY_SOURCES_KEY
 
@@ -51,7 +54,8 @@ def settings_of(bus: Bus, name: str) -> CameraConfig:
 
 
 def test_a_camera_is_added_set_paused_resumed_and_removed(cameras: Cameras, bus: Bus) -> None:
-    assert cameras("add", "door", REFERRING, "fps=5") == "door is added\n"
+    said = cameras("add", "door", REFERRING, "fps=5")
+    assert said == f"door is added\nghostpose: {NOBODY_PLAYS}\n"
     assert settings_of(bus, "door") == CameraConfig(name="door", source=REFERRING, fps=5)
     said = cameras("set", "door", "fps=none", "height=480", "region=0,0,640,480")
     assert said == "door is set: fps=none, height=480, region=[0, 0, 640, 480]\n"
@@ -156,6 +160,7 @@ def test_a_source_can_come_from_the_standard_input(
     cameras: Cameras, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{REFERRING}\n"))
+    bus.heartbeat(Heartbeat("here", PLAYER, "0", "host", 1, {}))
     assert cameras("add", "door", "-") == "door is added\n"
     assert settings_of(bus, "door").source == REFERRING
 

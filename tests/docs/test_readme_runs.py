@@ -14,6 +14,10 @@ import pytest
 import redis
 
 from ghostpose.bus import EmbeddedServer
+from ghostpose.bus.keys import Keys
+from ghostpose.config import camera_name_from
+from ghostpose.topics import CAMERAS_KEY
+from ghostpose.types import DEFAULT_PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +65,19 @@ def first_lines(command: list[str], count: int) -> list[str]:
             process.kill()
 
 
+def redis_commands() -> list[list[str]]:
+    commands = [shlex.split(line) for line in README.splitlines() if "    redis-cli" in line]
+    return [command[1:] for command in commands]
+
+
+def test_the_camera_shown_has_the_stream_shown() -> None:
+    (source,) = re.findall(r"ghostpose run '(rtsp://\S+)' --dashboard", README)
+    hget, xread = (command for command in redis_commands() if command[0] == "-s")
+    camera = camera_name_from(source)
+    assert hget[2:] == ["HGET", CAMERAS_KEY, camera]
+    assert Keys(DEFAULT_PARTITIONS).poses(camera) in xread
+
+
 def test_the_command_writes_what_the_readme_says(output: Path) -> None:
     named = set(re.findall(r"`([\w.-]+\.(?:jsonl|sqlite|mp4|png))`", README))
     assert {"poses.jsonl", "ghostpose.sqlite", "vtest-cut.mp4", "sheet.png"} <= named
@@ -79,9 +96,7 @@ def test_the_python_shown_prints_people(output: Path, server_url: str) -> None:
 
 @pytest.mark.usefixtures("output")
 def test_the_redis_commands_shown_find_a_message(server_url: str) -> None:
-    commands = [shlex.split(line) for line in README.splitlines() if "redis-cli" in line]
-    commands = [command[1:] for command in commands if command[0] == "redis-cli"]
-    hget, xread = commands
+    hget, xread = (command for command in redis_commands() if command[0] != "-s")
     with redis.Redis.from_url(server_url, decode_responses=True, protocol=2) as client:
         entry = json.loads(str(client.execute_command(*hget)))
         assert entry["poses"] in xread

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from run_support import Ghostpose, ghostpose, wait_until
 
+from app.registry import is_played
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.client import PoseReader, PoseRecord
 
@@ -87,6 +88,8 @@ def wait_for_poses(server: EmbeddedServer, camera: str, count: int = 3) -> PoseR
 def test_cameras_come_change_and_go_without_a_restart(
     server: EmbeddedServer, deployment: Deployment
 ) -> None:
+    with Bus.connect(server.url) as bus:
+        wait_until(lambda: is_played(bus))
     assert deployment.cameras("add", "door", PATTERN, "height=64") == "door is added\n"
     first = wait_for_poses(server, "door")
     wait_until(lambda: deployment.status() == {"door": "playing"})

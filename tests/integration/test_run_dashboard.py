@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -47,3 +48,4 @@ def test_cameras_of_a_live_run_are_shown_added_and_removed(tmp_path: Path) -> No
     done = run.finish(limit_s=60)
     assert done.code == 0, done.err
     assert f"the dashboard is at http://{at}/" in done.err
+    assert re.search(r"poses can be read at unix:///\S+/redis\.sock\n", done.err)

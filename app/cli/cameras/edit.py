@@ -25,6 +25,10 @@ EXAMPLES: Final = {
 TRIES: Final = 20
 """How often a change is made anew because somebody else changed the same camera meanwhile."""
 
+NOBODY_PLAYS: Final = (
+    "no ingest plays cameras of the registry yet: start ghostpose ingest --registry"
+)
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The camera")]
 Settings = Annotated[
     list[str] | None,
@@ -51,15 +55,18 @@ def add(
     Write ${env:NAME} or ${file:PATH} for its password: it is looked up where the camera is played.
     """
     from app.camera_settings import make_camera, parse_settings
-    from app.registry import open_registry, warn_of_plain_password
+    from app.registry import is_played, open_registry, warn_of_plain_password
 
     address = sys.stdin.readline().strip() if source == "-" else source
     given = {k: v for k, v in parse_settings(settings or []).items() if v is not None}
     camera = make_camera({**given, "name": name, "source": address})
     with open_registry(redis) as registry:
         registry.add(camera)
+        waits = not is_played(registry.bus)
     warn_of_plain_password(camera)
     typer.echo(f"{name} is added")
+    if waits:
+        sys.stderr.write(f"ghostpose: {NOBODY_PLAYS}\n")
 
 
 def set_(

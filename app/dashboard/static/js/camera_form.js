@@ -23,7 +23,8 @@ export async function addCamera() {
   await asked("Add a camera", body, "Add", async () => {
     const given = { name: name.value.trim(), source: source.value.trim(), settings: settings.values() };
     const added = await call("POST", "cameras", given);
-    notice(added.warning ?? `${given.name} is added`, added.warning ? "failed" : "done");
+    notice(`${given.name} is added`);
+    if (added.warning) notice(added.warning, "warning");
   });
 }
 
@@ -51,7 +52,7 @@ export async function change(details, settings) {
   const path = cameraPath(details.figures.name);
   const changed = await call("PATCH", path, { settings, revision: details.revision });
   details.revision = changed.revision;
-  if (changed.warning) notice(changed.warning, "failed");
+  if (changed.warning) notice(changed.warning, "warning");
 }
 
 function settingFields(current) {

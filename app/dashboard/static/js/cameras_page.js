@@ -231,6 +231,7 @@ function noteOf(camera, at) {
   if (camera.health === "paused") return "Paused";
   if (camera.health === "ended") return "Played to its end";
   if (!camera.pictures) return "This camera shows no pictures";
+  if (camera.status === "not played") return known.overview.players ? "No ingest has taken it yet" : "No ingest runs that would play it";
   if (camera.problem && camera.health !== "live") return camera.problem;
   if (camera.health === "lost") return `Nothing for ${duration(at - (camera.last_seen || camera.since))}`;
   return "Waiting for a picture";

@@ -42,11 +42,11 @@ export function field(label, control, hint = "") {
   return h("div", { class: "field" }, ...parts);
 }
 
-/** Say something in the corner for a while. */
+/** Say something in the corner for a while: that it is `done`, a `warning`, or what `failed`. */
 export function notice(text, kind = "done") {
   const one = h("p", { class: `notice ${kind}` }, text);
   document.getElementById("notices").append(one);
-  setTimeout(() => one.remove(), kind === "failed" ? 9000 : 4000);
+  setTimeout(() => one.remove(), kind === "done" ? 4000 : 9000);
 }
 
 /** Run what a control does; say what goes wrong, and keep it from being pressed twice. */
