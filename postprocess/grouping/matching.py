@@ -32,6 +32,14 @@ def match(pairs: Pairs, method: MatchingMethod) -> NDArray[np.int32]:
     return np.flatnonzero(chosen_m).astype(np.int32)
 
 
+def heaviest(
+    start_m: NDArray[np.intp], end_m: NDArray[np.intp], weight_m: FloatArray
+) -> NDArray[np.bool_]:
+    """Return which pairs, of one kind, make up the one-to-one matching of greatest weight."""
+    first_l = np.array((0, len(start_m)), np.int32)
+    return _match(first_l, start_m.astype(np.int32), end_m.astype(np.int32), weight_m, True)
+
+
 @kernel
 def _match(
     first_l: NDArray[np.int32],

@@ -8,19 +8,18 @@ share one covariance. Position is not stored: the key points themselves move wit
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ghostpose.skeleton import KEYPOINTS
-from postprocess.tracking.tracks import NEVER
+from postprocess.grouping.kernel import kernel
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from postprocess.tracking.options import TrackerOptions
-    from postprocess.tracking.tracks import Floats, Halves, Tracks
+    from postprocess.tracking.tracks import Floats, Tracks
 
 _ANCHOR: Final = {
     "neck": 1.0,
@@ -49,37 +48,53 @@ KEYPOINT_MEMORY_S: Final = 10.0
 
 def predict(tracks: Tracks, dt_s: float, options: TrackerOptions) -> Tracks:
     """Move every body on by `dt_s` and widen what is uncertain about it."""
-    tau = options.velocity_decay_s
-    keep = np.float32(np.exp(-dt_s / tau))
-    reach = np.float32(tau) * (np.float32(1) - keep)
+    keep = math.exp(-dt_s / options.velocity_decay_s)
+    xy_nk2, velocity_n2, covariance_n3, age_nk = _predict(
+        tracks.xy_nk2,
+        tracks.velocity_n2,
+        tracks.covariance_n3,
+        tracks.age_nk.astype(np.float32),
+        dt_s,
+        keep,
+        options.velocity_decay_s * (1 - keep),
+        options.acceleration**2,
+    )
     return replace(
         tracks,
-        xy_nk2=tracks.xy_nk2 + (tracks.velocity_n2 * reach)[:, None, :],
-        velocity_n2=tracks.velocity_n2 * keep,
-        covariance_n3=_grow(tracks.covariance_n3, float(keep), float(reach), dt_s, options),
-        age_nk=_older(tracks.age_nk, dt_s),
+        xy_nk2=xy_nk2,
+        velocity_n2=velocity_n2,
+        covariance_n3=covariance_n3,
+        age_nk=age_nk.astype(np.float16),
     )
 
 
-def _older(age_nk: Halves, dt_s: float) -> Halves:
-    older_nk = age_nk.astype(np.float32) + np.float32(dt_s)
-    return np.where(older_nk <= KEYPOINT_MEMORY_S, older_nk, NEVER).astype(np.float16)
-
-
-def _grow(
-    covariance_n3: Floats, keep: float, reach: float, dt_s: float, options: TrackerOptions
-) -> Floats:
-    pp, pv, vv = covariance_n3.T
-    noise = options.acceleration**2
-    grown = np.stack(
-        [
-            pp + 2 * reach * pv + reach * reach * vv + noise * dt_s**3 / 3,
-            keep * (pv + reach * vv) + noise * dt_s**2 / 2,
-            keep * keep * vv + noise * dt_s,
-        ],
-        axis=1,
-    )
-    return grown.astype(np.float32)
+@kernel
+def _predict(
+    xy_nk2: Floats,
+    velocity_n2: Floats,
+    covariance_n3: Floats,
+    age_nk: Floats,
+    dt_s: float,
+    keep: float,
+    reach: float,
+    noise: float,
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Velocities are kept by the share `keep`, and carry a body `reach` seconds far."""
+    moved_nk2, slowed_n2 = np.empty_like(xy_nk2), np.empty_like(velocity_n2)
+    grown_n3, older_nk = np.empty_like(covariance_n3), np.empty_like(age_nk)
+    for n in range(len(xy_nk2)):
+        pp, pv, vv = covariance_n3[n]
+        grown_n3[n, 0] = pp + 2 * reach * pv + reach * reach * vv + noise * dt_s**3 / 3
+        grown_n3[n, 1] = keep * (pv + reach * vv) + noise * dt_s**2 / 2
+        grown_n3[n, 2] = keep * keep * vv + noise * dt_s
+        for axis in range(2):
+            slowed_n2[n, axis] = velocity_n2[n, axis] * keep
+        for k in range(xy_nk2.shape[1]):
+            for axis in range(2):
+                moved_nk2[n, k, axis] = xy_nk2[n, k, axis] + velocity_n2[n, axis] * reach
+            older = age_nk[n, k] + dt_s
+            older_nk[n, k] = older if older <= KEYPOINT_MEMORY_S else np.inf
+    return moved_nk2, slowed_n2, grown_n3, older_nk
 
 
 def correct(
@@ -92,17 +107,42 @@ def correct(
 
     `certainty_n` is the sum of the anchor weights behind each offset (see `body_offsets`).
     """
-    doubt_n = 1 + np.float32(options.few_points) / np.maximum(certainty_n, np.float32(0.1)) ** 2
-    noise_n = np.float32(options.measurement**2) * doubt_n
-    pp, pv, vv = tracks.covariance_n3.T
-    gain_p, gain_v = pp / (pp + noise_n), pv / (pp + noise_n)
-    covariance = np.stack([(1 - gain_p) * pp, (1 - gain_p) * pv, vv - gain_v * pv], axis=1)
-    return replace(
-        tracks,
-        xy_nk2=(tracks.xy_nk2 + (gain_p[:, None] * offset_n2)[:, None, :]).astype(np.float32),
-        velocity_n2=(tracks.velocity_n2 + gain_v[:, None] * offset_n2).astype(np.float32),
-        covariance_n3=covariance.astype(np.float32),
+    xy_nk2, velocity_n2, covariance_n3 = _correct(
+        tracks.xy_nk2,
+        tracks.velocity_n2,
+        tracks.covariance_n3,
+        offset_n2,
+        certainty_n,
+        options.measurement**2,
+        options.few_points,
     )
+    return replace(tracks, xy_nk2=xy_nk2, velocity_n2=velocity_n2, covariance_n3=covariance_n3)
+
+
+@kernel
+def _correct(
+    xy_nk2: Floats,
+    velocity_n2: Floats,
+    covariance_n3: Floats,
+    offset_n2: Floats,
+    certainty_n: Floats,
+    noise: float,
+    few_points: float,
+) -> tuple[Floats, Floats, Floats]:
+    moved_nk2, turned_n2 = np.empty_like(xy_nk2), np.empty_like(velocity_n2)
+    surer_n3 = np.empty_like(covariance_n3)
+    for n in range(len(xy_nk2)):
+        pp, pv, vv = covariance_n3[n]
+        whole = pp + noise * (1 + few_points / max(certainty_n[n], 0.1) ** 2)
+        gain_p, gain_v = pp / whole, pv / whole
+        surer_n3[n, 0], surer_n3[n, 1] = (1 - gain_p) * pp, (1 - gain_p) * pv
+        surer_n3[n, 2] = vv - gain_v * pv
+        for axis in range(2):
+            turned_n2[n, axis] = velocity_n2[n, axis] + gain_v * offset_n2[n, axis]
+        for k in range(xy_nk2.shape[1]):
+            for axis in range(2):
+                moved_nk2[n, k, axis] = xy_nk2[n, k, axis] + gain_p * offset_n2[n, axis]
+    return moved_nk2, turned_n2, surer_n3
 
 
 def body_offsets(
@@ -114,36 +154,67 @@ def body_offsets(
     somebody a neighbour's arm, that arm must not pull the body along. Row i of both arguments is
     one match. Without a common key point the certainty is 0 and the offset is that of the middles.
     """
-    seen_nk = (keypoints_nk3[..., 2] > 0) & np.isfinite(tracks.age_nk)
-    age_nk = np.where(seen_nk, tracks.age_nk, np.float16(0)).astype(np.float32)
-    weight_nk = np.where(seen_nk, ANCHOR_K * np.exp(-age_nk / np.float32(_FRESH_S)), np.float32(0))
-    offset_nk2 = keypoints_nk3[..., :2] - tracks.xy_nk2
-    outlier_n11 = (np.float32(options.outlier) * tracks.height_n)[:, None, None]
-    offset_n2, trusted_nk = _weighted_mean(offset_nk2, weight_nk), weight_nk
-    for _ in range(_ROUNDS):
-        away_nk2 = (offset_nk2 - offset_n2[:, None]) / outlier_n11
-        trusted_nk = weight_nk / (1 + (away_nk2 * away_nk2).sum(-1))
-        offset_n2 = _weighted_mean(offset_nk2, trusted_nk)
-    certainty_n: Floats = trusted_nk.sum(1)
-    lonely_n = certainty_n <= 0
-    if lonely_n.any():
-        offset_n2[lonely_n] = _middle_offsets(tracks, keypoints_nk3)[lonely_n]
-    return offset_n2.astype(np.float32), certainty_n
+    return _offsets(
+        tracks.xy_nk2,
+        tracks.age_nk.astype(np.float32),
+        tracks.height_n,
+        keypoints_nk3,
+        ANCHOR_K,
+        options.outlier,
+    )
 
 
-def _weighted_mean(value_nk2: Floats, weight_nk: Floats) -> Floats:
-    total_n1 = np.maximum(weight_nk.sum(1, keepdims=True), np.float32(1e-6))
-    mean_n2: Floats = (weight_nk[..., None] * value_nk2).sum(1) / total_n1
-    return mean_n2
+@kernel
+def _offsets(
+    xy_nk2: Floats,
+    age_nk: Floats,
+    height_n: Floats,
+    keypoints_nk3: Floats,
+    anchor_k: Floats,
+    outlier: float,
+) -> tuple[Floats, Floats]:
+    offset_n2 = np.empty((len(xy_nk2), 2), np.float32)
+    certainty_n = np.empty(len(xy_nk2), np.float32)
+    weight_k, trusted_k = np.empty_like(anchor_k), np.empty_like(anchor_k)
+    for n in range(len(xy_nk2)):
+        xy_k2, point_k3, away_px = xy_nk2[n], keypoints_nk3[n], outlier * height_n[n]
+        for k in range(len(anchor_k)):
+            is_common = point_k3[k, 2] > 0 and age_nk[n, k] < np.inf
+            weight_k[k] = anchor_k[k] * np.exp(-age_nk[n, k] / _FRESH_S) if is_common else 0
+        trusted_k[:] = weight_k
+        x, y, certainty = _mean_offset(xy_k2, point_k3, trusted_k)
+        for _ in range(_ROUNDS):
+            for k in range(len(anchor_k)):
+                dx = (point_k3[k, 0] - xy_k2[k, 0] - x) / away_px
+                dy = (point_k3[k, 1] - xy_k2[k, 1] - y) / away_px
+                trusted_k[k] = weight_k[k] / (1 + dx * dx + dy * dy)
+            x, y, certainty = _mean_offset(xy_k2, point_k3, trusted_k)
+        if certainty <= 0:
+            x, y = _middle_offset(xy_k2, age_nk[n], point_k3)
+        offset_n2[n, 0], offset_n2[n, 1], certainty_n[n] = x, y, certainty
+    return offset_n2, certainty_n
 
 
-def _middle_offsets(tracks: Tracks, keypoints_nk3: Floats) -> Floats:
-    seen_nk = keypoints_nk3[..., 2] > 0
-    known_nk = np.isfinite(tracks.age_nk)
-    return _middles(keypoints_nk3[..., :2], seen_nk) - _middles(tracks.xy_nk2, known_nk)
+@kernel
+def _mean_offset(xy_k2: Floats, point_k3: Floats, weight_k: Floats) -> tuple[float, float, float]:
+    """Return the weighted mean of what key points are away from where they were, and all weight."""
+    x, y, total = 0.0, 0.0, 0.0
+    for k in range(len(weight_k)):
+        x += weight_k[k] * (point_k3[k, 0] - xy_k2[k, 0])
+        y += weight_k[k] * (point_k3[k, 1] - xy_k2[k, 1])
+        total += weight_k[k]
+    return x / max(total, 1e-6), y / max(total, 1e-6), total
 
 
-def _middles(xy_nk2: Floats, which_nk: NDArray[np.bool_]) -> Floats:
-    count_n = np.maximum(which_nk.sum(1), 1)
-    middle: Floats = (xy_nk2 * which_nk[..., None]).sum(1) / count_n[:, None]
-    return middle.astype(np.float32)
+@kernel
+def _middle_offset(xy_k2: Floats, age_k: Floats, point_k3: Floats) -> tuple[float, float]:
+    """Return how far the middle of the key points seen is from that of those remembered."""
+    seen, seen_x, seen_y = 0, 0.0, 0.0
+    known, known_x, known_y = 0, 0.0, 0.0
+    for k in range(len(age_k)):
+        if point_k3[k, 2] > 0:
+            seen, seen_x, seen_y = seen + 1, seen_x + point_k3[k, 0], seen_y + point_k3[k, 1]
+        if age_k[k] < np.inf:
+            known, known_x, known_y = known + 1, known_x + xy_k2[k, 0], known_y + xy_k2[k, 1]
+    seen, known = max(seen, 1), max(known, 1)
+    return seen_x / seen - known_x / known, seen_y / seen - known_y / known

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,6 @@ from ghostpose.skeleton import NUM_KEYPOINTS
 from ghostpose.types import Person, check_camera_name
 from postprocess.grouping.body import body_boxes
 from postprocess.tracking.affinity import (
-    Affinity,
     Size,
     affinities,
     crowding,
@@ -33,7 +33,7 @@ from postprocess.tracking.affinity import (
     track_boxes,
     within,
 )
-from postprocess.tracking.matching import match_rounds
+from postprocess.tracking.association import associate, newcomers
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.options import TrackerOptions
 from postprocess.tracking.smoothing import smooth
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 MIN_STEP_S: Final = 1e-3
 """Frames closer than this in media time count as this far apart: no division by nothing."""
+
+_NOBODY: Final = Tracks.none()
 
 
 class Tracker:
@@ -103,8 +105,8 @@ def warm_up() -> None:
     """Compile the kernels, or load them, so that the first frame isn't held up by seconds."""
     tracker = Tracker("nobody")
     person = Person(1.0, (0.0, 0.0, 1.0, 1.0), np.ones((NUM_KEYPOINTS, 3), np.float32))
-    for media_time in (0.0, 0.1):
-        tracker.update([person], media_time, (8, 8))
+    for media_time, people in ((0.0, [person]), (0.1, [person]), (0.2, [])):
+        tracker.update(people, media_time, (8, 8))
 
 
 def step(
@@ -118,27 +120,25 @@ def step(
     """Return the state after one frame and its people with ids: the tracker as a function."""
     # Move every track that may still come back on to this frame's time; measure who is here now.
     dt_s = _elapsed_s(state.media_time, media_time)
-    absent_n = media_time - state.tracks.seen_at_n
-    tracks = predict(state.tracks.rows(absent_n <= options.max_lost_s), dt_s, options)
-    seen = Sightings.of(people)
+    tracks = predict(_waited_for(state.tracks, media_time, options), dt_s, options)
+    box_n4, seen = track_boxes(tracks), Sightings.of(people)
     # Who is whom? Confident people first, then weak ones, then people who may have come back.
-    alike = affinities(tracks, seen, size, options)
-    row, person = _associate(tracks, seen, alike, media_time, options)
+    alike = affinities(tracks, box_n4, seen, size, options)
+    row, person = associate(tracks, seen, alike, media_time, options)
     # Matched tracks learn: where the body went, then each key point's own movement, smoothed.
-    crowded_n = crowding(tracks, media_time - options.fresh_s)[row]
+    crowded_n = crowding(tracks, box_n4, media_time - options.fresh_s)[row]
     matched = _learn(tracks.rows(row), seen.keypoints_pk3[person], crowded_n, dt_s, options)
     matched = _grow_up(matched, seen.height_p[person], media_time, dt_s, options)
     # A second sighting makes a tentative track real: only now it takes a number.
     matched, next_number = _number(matched, state.next_number)
     # Unmatched people are born, with a number at once if they are plainly there.
-    others = _newcomers(seen, alike.expected_np[row], person, options)
+    others = newcomers(seen, alike.expected_np[row], person, options)
     born, next_number = _births(seen, others, media_time, next_number, options)
     # Unmatched tracks stay, but tentative ones for a moment only, and none that left the picture.
-    lost = _worth_keeping(tracks.rows(_rest(row, len(tracks))), media_time, size, options)
-    after = matched.followed_by(born).followed_by(lost).first(MAX_TRACKS)
-    reported = _report(
-        people, matched.followed_by(born), np.concatenate([person, others]), camera, size
-    )
+    lost = tracks.rows(_worth_keeping(tracks, box_n4, row, media_time, size, options))
+    here = matched.followed_by(born)
+    reported = _report(people, seen, here, np.concatenate([person, others]), camera, size)
+    after = here.followed_by(lost).first(MAX_TRACKS)
     return replace(state, media_time=media_time, next_number=next_number, tracks=after), reported
 
 
@@ -146,32 +146,9 @@ def _elapsed_s(before: float, now: float) -> float:
     return max(now - before, MIN_STEP_S) if np.isfinite(before) else MIN_STEP_S
 
 
-def _associate(
-    tracks: Tracks,
-    seen: Sightings,
-    alike: Affinity,
-    media_time: float,
-    options: TrackerOptions,
-) -> tuple[Indices, Indices]:
-    expected_np, possible_np = alike
-    sure_p = (seen.score_p >= options.confident_score)[None, :]
-    real_n = (tracks.number_n > 0)[:, None]
-    fresh_n = (media_time - tracks.seen_at_n <= options.fresh_s)[:, None]
-    least, most = options.min_affinity, options.weak_affinity
-    rounds = (
-        real_n & sure_p & (expected_np >= least),
-        real_n & fresh_n & ~sure_p & (expected_np >= most),
-        real_n & sure_p & (possible_np >= least),
-        ~real_n & sure_p & (expected_np >= least),
-    )
-    kinds = (expected_np, expected_np, possible_np, expected_np)
-    return match_rounds(np.where(r, k, np.float32(0)) for r, k in zip(rounds, kinds, strict=True))
-
-
-def _rest(taken: Indices, count: int) -> Indices:
-    left = np.ones(count, np.bool_)
-    left[taken] = False
-    return np.flatnonzero(left)
+def _waited_for(tracks: Tracks, media_time: float, options: TrackerOptions) -> Tracks:
+    waited_n = media_time - tracks.seen_at_n <= options.max_lost_s
+    return tracks if waited_n.all() else tracks.rows(waited_n)
 
 
 def _learn(
@@ -191,7 +168,7 @@ def _learn(
 def _grow_up(
     tracks: Tracks, height_n: Floats, media_time: float, dt_s: float, options: TrackerOptions
 ) -> Tracks:
-    blend = np.float32(1 - np.exp(-dt_s / options.size_memory_s))
+    blend = np.float32(1 - math.exp(-dt_s / options.size_memory_s))
     grown = tracks.height_n * (height_n / tracks.height_n) ** blend
     return replace(
         tracks,
@@ -201,26 +178,13 @@ def _grow_up(
 
 
 def _number(tracks: Tracks, next_number: int) -> tuple[Tracks, int]:
-    unnumbered = tracks.number_n == 0
-    count = int(unnumbered.sum())
+    unnumbered = np.flatnonzero(tracks.number_n == 0)
+    count = len(unnumbered)
+    if not count:
+        return tracks, next_number
     number_n = tracks.number_n.copy()
     number_n[unnumbered] = np.arange(next_number, next_number + count)
     return replace(tracks, number_n=number_n), next_number + count
-
-
-def _newcomers(
-    seen: Sightings, expected_mp: Floats, person: Indices, options: TrackerOptions
-) -> Indices:
-    """Return who of those left over may be somebody new; `person[m]` was matched with track m.
-
-    Those are confident, and no second skeleton of a body that a stronger one was found of: they
-    don't fit a matched track themselves.
-    """
-    others = _rest(person, len(seen))
-    others = others[seen.score_p[others] >= options.confident_score]
-    fits_mp = expected_mp[:, others] >= options.second_skeleton
-    weaker_mp = seen.score_p[others] < seen.score_p[person][:, None]
-    return others[~(fits_mp & weaker_mp).any(0)]
 
 
 def _births(
@@ -231,6 +195,8 @@ def _births(
     options: TrackerOptions,
 ) -> tuple[Tracks, int]:
     count = len(others)
+    if not count:
+        return _NOBODY, next_number
     keypoints = seen.keypoints_pk3[others]
     number = np.zeros(count, np.int64)
     plain = seen.score_p[others] >= options.birth_score
@@ -250,17 +216,24 @@ def _births(
 
 
 def _worth_keeping(
-    lost: Tracks, media_time: float, size: Size | None, options: TrackerOptions
-) -> Tracks:
-    waiting_n = media_time - lost.seen_at_n <= options.tentative_s
-    kept_n = (lost.number_n > 0) | waiting_n
-    if size is not None:
-        kept_n &= shares_inside(track_boxes(lost), size) > options.inside_share
-    return lost.rows(kept_n)
+    tracks: Tracks,
+    box_n4: Floats,
+    matched: Indices,
+    media_time: float,
+    size: Size | None,
+    options: TrackerOptions,
+) -> Indices:
+    """Return which tracks nobody matched may still come back."""
+    kept_n = (tracks.number_n > 0) | (media_time - tracks.seen_at_n <= options.tentative_s)
+    kept_n[matched] = False
+    if size is not None and kept_n.any():
+        kept_n &= shares_inside(box_n4, size) > options.inside_share
+    return np.flatnonzero(kept_n)
 
 
 def _report(
     people: Sequence[Person],
+    seen: Sightings,
     tracks: Tracks,
     person: Indices,
     camera: str,
@@ -271,14 +244,14 @@ def _report(
     row = row[tracks.number_n[row] > 0]
     if not len(row):
         return ()
-    found = [people[index] for index in person[row]]
-    keypoints_pk3 = np.stack([one.keypoints_k3 for one in found])
+    found = [people[index] for index in person[row].tolist()]
+    keypoints_pk3 = seen.keypoints_pk3[person[row]]
     seen_pk1 = keypoints_pk3[..., 2:] > 0
     keypoints_pk3[..., :2] = np.where(seen_pk1, tracks.xy_nk2[row], keypoints_pk3[..., :2])
     # A track's height trembles less than a sighting's.
     box_p4 = body_boxes(keypoints_pk3, tracks.height_n[row])
     if size is not None:
-        box_p4 = within(box_p4, np.array([*size, *size], np.float32) - 1)
+        box_p4 = within(box_p4, size)
     return tuple(
         Person(
             one.score,

@@ -80,12 +80,13 @@ class Tracks:
         """Return at most the first `count` rows."""
         return self if len(self) <= count else self.rows(np.arange(count))
 
-    def followed_by(self, other: Tracks) -> Tracks:
-        """Return these rows and then those of `other`."""
-        if not len(other):
-            return self
-        both = zip(self._columns(), other._columns(), strict=True)
-        return Tracks(*map(np.concatenate, both))
+    def followed_by(self, *others: Tracks) -> Tracks:
+        """Return these rows and then those of the others."""
+        parts = [tracks for tracks in (self, *others) if len(tracks)]
+        if len(parts) < 2:
+            return parts[0] if parts else self
+        columns = zip(*(part._columns() for part in parts), strict=True)
+        return Tracks(*map(np.concatenate, columns))
 
     def _columns(self) -> tuple[NDArray[Any], ...]:
         return (

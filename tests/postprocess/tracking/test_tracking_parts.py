@@ -5,11 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 from walkers import Scene, Walker, line
 
 from ghostpose.skeleton import KEYPOINTS
-from postprocess.tracking import Tracker, TrackerOptions
-from postprocess.tracking.affinity import crowding
+from postprocess.grouping import body
+from postprocess.tracking import (
+    Tracker,
+    TrackerOptions,
+    affinity,
+    association,
+    matching,
+    motion,
+    smoothing,
+    warm_up,
+)
+from postprocess.tracking.affinity import crowding, track_boxes
 from postprocess.tracking.matching import match, match_rounds
 from postprocess.tracking.motion import body_offsets, correct, predict
 from postprocess.tracking.tracks import NEVER, Tracks
@@ -22,7 +33,7 @@ def one_track(velocity=(50.0, 0.0)) -> Tracks:
     return Tracks(
         number_n=np.array([1]),
         seen_at_n=np.array([0.0]),
-        xy_nk2=points[..., :2],
+        xy_nk2=points[..., :2].copy(),
         slope_nk2=np.zeros((1, 18, 2), np.float16),
         age_nk=np.zeros((1, 18), np.float16),
         velocity_n2=np.array([velocity], np.float32),
@@ -137,7 +148,27 @@ def test_a_body_that_another_covers_follows_what_is_seen_less():
     alone, beside = one_track(), one_track()
     pair = alone.followed_by(replace(beside, number_n=np.array([2]), xy_nk2=beside.xy_nk2 + 4))
     far = replace(beside, number_n=np.array([2]), xy_nk2=beside.xy_nk2 + 500)
-    assert crowding(pair, since=0.0).min() > 0.5
-    assert crowding(alone.followed_by(far), since=0.0).max() == 0
-    assert crowding(pair, since=1.0).max() == 0
-    assert crowding(alone, since=0.0).tolist() == [0]
+    apart = alone.followed_by(far)
+    assert crowding(pair, track_boxes(pair), since=0.0).min() > 0.5
+    assert crowding(apart, track_boxes(apart), since=0.0).max() == 0
+    assert crowding(pair, track_boxes(pair), since=1.0).max() == 0
+    assert crowding(alone, track_boxes(alone), since=0.0).tolist() == [0]
+
+
+def compiled() -> dict[str, int]:
+    """Return in how many forms each kernel was compiled or loaded by now."""
+    modules = (body, motion, smoothing, affinity, association, matching)
+    found = [(name, value) for module in modules for name, value in vars(module).items()]
+    return {name: len(value.signatures) for name, value in found if isinstance(value, Dispatcher)}
+
+
+def test_after_warming_up_no_frame_waits_for_a_kernel_to_be_compiled():
+    warm_up()
+    warm = compiled()
+    walkers = [Walker(line(60 + 50 * i, 60), phase=0.2 * i) for i in range(6)]
+    scene = Scene(walkers, hidden=lambda i, t: (i + int(t * 3)) % 4 == 0)
+    tracker = Tracker("yard")
+    for t, people, _ in scene.frames(10, 4):
+        tracker = Tracker("yard", state=tracker.state())
+        tracker.update(people, t, (640, 480))
+    assert compiled() == warm
