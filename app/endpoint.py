@@ -18,13 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ghostpose.errors import ConfigError
-from ghostpose.metrics import HEARTBEAT, TURN
+from ghostpose.metrics import FOLDER_VARIABLE, HEARTBEAT, TURN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""What prometheus_client reads as it is imported."""
 
 SLOWEST_TURN_S: Final = 60.0
 """A main loop that hasn't come around for so long hangs."""

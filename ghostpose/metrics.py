@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 if TYPE_CHECKING:
     from ghostpose.types import Timings
 
+FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder that an endpoint's processes share; prometheus_client reads it as it is
+imported."""
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -119,6 +123,19 @@ STORE_LAG: Final = Metric(
     (),
     merged="mostrecent",
 )
+JOBS: Final = Metric(
+    "counter",
+    "ghostpose_jobs_total",
+    "Jobs that a worker had in hand: finished, failed, stopped, returned (to be done again)",
+    ("kind", "outcome"),
+)
+WAITING_JOBS: Final = Metric(
+    "gauge",
+    "ghostpose_waiting_jobs",
+    "Jobs in the queue that no worker has in hand",
+    (),
+    merged="mostrecent",
+)
 MEMORY: Final = Metric(
     "gauge",
     "ghostpose_process_memory_bytes",
@@ -141,7 +158,7 @@ TURN: Final = Metric(
 
 METRICS: Final = (
     *(FRAMES, RECONNECTS, LAST_SEEN, PLAYING, STAGE, LATENCY, BATCH, INFERRED, WAITING, DEAD),
-    *(SERVER_MEMORY, STORED, STORE_LAG, MEMORY, HEARTBEAT, TURN),
+    *(SERVER_MEMORY, STORED, STORE_LAG, JOBS, WAITING_JOBS, MEMORY, HEARTBEAT, TURN),
 )
 """All of them; tests hold the dashboard, the alerts and the documentation against it."""
 
@@ -180,6 +197,13 @@ def heartbeat_taken(role: str) -> None:
     """Say that the server has taken a heartbeat of a role's process, and how large that is."""
     put(HEARTBEAT, time.time(), role)
     put(MEMORY, resident_bytes(), role)
+
+
+def forget_gauges_of(pid: int) -> None:
+    """Forget what a process that has ended said of now; what it counted stays."""
+    if folder := os.environ.get(FOLDER_VARIABLE):
+        for path in Path(folder).glob(f"gauge_*_{pid}.db"):
+            path.unlink(missing_ok=True)
 
 
 def resident_bytes() -> int:

@@ -84,6 +84,7 @@ def work(
     redis: options.RedisUrl = None,
     store: options.StoreUrl = None,
     jobs: options.Jobs = None,
+    metrics: options.Metrics = None,
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="End when no job is left in the queue")
     ] = False,
@@ -92,12 +93,18 @@ def work(
 
     A job that is being done at SIGTERM goes back to the queue.
     """
+    from app.endpoint import endpoint
     from app.jobs.requests import Site
     from app.jobs.ways import jobs_url_of, open_queue
     from app.settings import read_config
 
-    settings = read_config(config, redis={"url": redis}, store={"url": store})
-    with open_queue(jobs_url_of(settings, jobs)) as queue:
+    settings = read_config(
+        config, redis={"url": redis}, store={"url": store}, metrics={"listen": metrics}
+    )
+    with (
+        endpoint(settings.metrics.listen, ["jobs"]),
+        open_queue(jobs_url_of(settings, jobs)) as queue,
+    ):
         from app.jobs.worker import work as do_jobs
 
         do_jobs(queue, Site(settings.redis.url, settings.store.url), until_empty=until_empty)

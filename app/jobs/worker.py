@@ -11,16 +11,27 @@ import ctypes
 import logging
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from rq import Worker
+from rq.exceptions import InvalidJobOperation
 from rq.serializers import JSONSerializer
 
 from app.jobs.queue import JobMeta, JobQueue, KnownJob, keep_step, request_of, save_meta
 from ghostpose.bus.heartbeats import worker_name
-from ghostpose.errors import BusUnavailableError, GhostposeError, UserError
+from ghostpose.errors import BusUnavailableError, DecodeError, GhostposeError, UserError
+from ghostpose.metrics import (
+    JOBS,
+    WAITING_JOBS,
+    count,
+    forget_gauges_of,
+    heartbeat_taken,
+    put,
+    turned,
+)
 from ghostpose.redaction import without_password
 
 if TYPE_CHECKING:
@@ -28,6 +39,8 @@ if TYPE_CHECKING:
     from rq.job import Job
 
     from app.jobs.requests import Site
+
+ROLE: Final = "jobs"
 
 LOOK_EVERY_S: Final = 3
 """How long a worker waits for a job before it says that it lives."""
@@ -44,6 +57,12 @@ CLEAN_EVERY_S: Final = 10
 PRELOADED: Final = ("app.jobs.exports", "app.jobs.report", "app.jobs.retention")
 """Imported once, since forking does them no harm: jobs then begin at once."""
 
+LONGEST_WAIT_S: Final = 5.0
+"""How long a worker waits at most before it tries a server again that is away."""
+
+OUTCOMES: Final = {"finished": "finished", "failed": "failed", "stopped": "stopped"}
+"""What became of a job, by its status; any other means that it is to be done again."""
+
 _LIFE_LONGER_S: Final = 15
 """RQ waits for jobs for so much less than a worker's life."""
 
@@ -58,7 +77,7 @@ class JobWorker(Worker):
     def __init__(self, queue: JobQueue, site: Site) -> None:
         super().__init__(
             [queue.rq],
-            name=worker_name("jobs"),
+            name=worker_name(ROLE),
             connection=queue.client,
             job_class=KnownJob,
             serializer=JSONSerializer,
@@ -68,11 +87,37 @@ class JobWorker(Worker):
             log_job_description=False,
         )
         self.log_result_lifespan = False
-        self._site = site
+        self.max_connection_wait_time = LONGEST_WAIT_S
+        self._queue, self._site = queue.rq, site
 
     def get_heartbeat_ttl(self, _: Job) -> int:
         """Return for how long what it says of a job holds."""
         return DEAD_S
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that it lives: to RQ, and to who watches, for whom an absent server is no hang."""
+        turned(ROLE)
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None:
+            self._heard()
+
+    def maintain_heartbeats(self, job: Job) -> None:
+        """Say that it lives and that the job is being done."""
+        super().maintain_heartbeats(job)
+        self._heard()
+
+    def _heard(self) -> None:
+        heartbeat_taken(ROLE)
+        put(WAITING_JOBS, self._queue.count)
+
+    def monitor_work_horse(self, job: Job, queue: Queue) -> None:
+        """Wait for the end of a job's process; count what came of it."""
+        pid = self.horse_pid
+        super().monitor_work_horse(job, queue)
+        forget_gauges_of(pid)
+        with suppress(InvalidJobOperation):  # it is forgotten already
+            outcome = OUTCOMES.get(job.get_status().value, "returned")
+            count(JOBS, _kind_of(job), outcome)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Do a job, in its own process, which dies with the worker."""
@@ -119,6 +164,14 @@ def work(queue: JobQueue, site: Site, *, until_empty: bool = False) -> None:
     for module in PRELOADED:
         import_module(module)
     JobWorker(queue, site).work(burst=until_empty, logging_level=None)
+
+
+def _kind_of(job: Job) -> str:
+    """Return a job's kind, if it is one of ours: a label is nothing for others to fill."""
+    try:
+        return request_of(job).kind
+    except DecodeError:
+        return "unknown"
 
 
 def _do(job: Job, site: Site, *_: Any, **__: Any) -> Any:

@@ -13,9 +13,9 @@ import prometheus_client  # noqa: F401
 import pytest
 from bus_servers import free_ports
 
-from app.endpoint import FOLDER_VARIABLE, _Watch, endpoint
+from app.endpoint import _Watch, endpoint
 from ghostpose.errors import ConfigError
-from ghostpose.metrics import HEARTBEAT, TURN
+from ghostpose.metrics import FOLDER_VARIABLE, HEARTBEAT, TURN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -80,11 +80,18 @@ def test_a_row_of_the_table_is_a_service_with_its_policies(
 
 def test_a_container_is_asked_for_its_health_where_it_serves_it(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
-        if name in {*OTHERS, "jobs"}:
+        if name in OTHERS:
             continue
         metrics = service["command"].index("--metrics") + 1
         port = service["command"][metrics].rpartition(":")[2]
         assert f"127.0.0.1:{port}/healthz" in " ".join(service["healthcheck"]["test"]), name
+
+
+def test_prometheus_asks_every_service_of_ours(compose: dict[str, Any]) -> None:
+    path = ROOT / "deploy" / "observability" / "prometheus.yml"
+    (job,) = yaml.safe_load(path.read_text(encoding="utf-8"))["scrape_configs"]
+    asked = job["dns_sd_configs"][0]["names"]
+    assert sorted(asked) == sorted(compose["services"].keys() - OTHERS)
 
 
 def test_the_network_runs_by_a_cpu_and_a_gpu_profile_and_others_are_options(

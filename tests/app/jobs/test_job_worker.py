@@ -10,15 +10,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from bus_servers import RealServer, valkey
+from bus_servers import RealServer, free_ports, valkey
 from job_site import QUICK_TO_NOTICE, JobSite
+from prometheus_client.parser import text_string_to_metric_families
 from waiting import wait_until
 
 from app.jobs.queue import TRIES_MORE, JobQueue
 from app.jobs.requests import Analyze, ExportResults, Selection
 from ghostpose.bus import Bus
 from ghostpose.config import CameraConfig
+from ghostpose.metrics import FRAMES as READ
+from ghostpose.metrics import HEARTBEAT, JOBS, WAITING_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,13 +90,13 @@ def work(site: JobSite) -> Iterator[Callable[..., Worker]]:
 
 
 FRAMES = 120
-SOURCE = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
-def analysis(name: str) -> Analyze:
+def analysis(name: str, frames: int = FRAMES) -> Analyze:
     """Something that takes over a second, since the stand-in takes 10 ms a frame."""
+    source = f"pattern:frames={frames}&fps=50&width=64&height=48"
     return Analyze(
-        camera=CameraConfig(name=name, source=SOURCE, policy="every", credit=8, height=64)
+        camera=CameraConfig(name=name, source=source, policy="every", credit=8, height=64)
     )
 
 
@@ -197,3 +201,36 @@ def test_recordings_that_can_not_be_read_hold_up_no_other(
     assert "broken" in rows["broken"]["problem"]
     with Bus.connect(site.url) as bus:
         assert not {"no", "broken"} & bus.cameras().keys()
+
+
+def test_who_watches_hears_of_a_worker_and_its_jobs(
+    site: JobSite, queue: JobQueue, work: Callable[..., Worker], tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    address = f"http://127.0.0.1:{port}"
+
+    def scrape() -> dict[tuple[str, ...], float]:
+        text = httpx.get(f"{address}/metrics").text
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    done = [queue.add(analysis("watched", 20), "analyze watched")]
+    for name in ("watched", "attic"):
+        chosen, output = Selection(cameras=(name,)), tmp_path / f"{name}.csv"
+        done.append(queue.add(ExportResults(selection=chosen, format="csv", output=output), name))
+    work("--store", site.store_url, "--metrics", f"127.0.0.1:{port}")
+    wait_until(lambda: all(queue.state(one).is_over for one in done), "all is done")
+    wait_until(lambda: (JOBS.name, "export-results", "failed") in scrape(), "all are counted")
+    told = scrape()
+    assert told[(JOBS.name, "analyze", "finished")] == 1
+    assert told[(JOBS.name, "export-results", "finished")] == 1
+    assert told[(JOBS.name, "export-results", "failed")] == 1
+    assert told[(WAITING_JOBS.name,)] == 0
+    assert told[(READ.name, "watched", "read", "")] == 20
+    roles = {name[1] for name in told if name[0] == HEARTBEAT.name}
+    assert roles == {"jobs"}, "who played the recording is gone, and nobody misses it"
+    for path in ("healthz", "readyz"):
+        assert httpx.get(f"{address}/{path}").status_code == 200, path
