@@ -20,6 +20,7 @@ from ghostpose.config_file import load_config
 from ghostpose.metrics import METRICS
 
 BASE = Path(__file__).parents[2] / "deploy" / "kubernetes"
+COMPONENTS = sorted((BASE / "components").iterdir())
 VERSION = "1.31"
 KEDA: dict[str, Any] = {
     "type": "object",
@@ -62,14 +63,20 @@ KEDA: dict[str, Any] = {
 """What of KEDA's ScaledObject is used here, as its documentation has it (2.17)."""
 
 
-def documents() -> list[dict[str, Any]]:
-    names = yaml.safe_load((BASE / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
-    assert set(names) == {p.name for p in BASE.glob("*.yaml")} - {"kustomization.yaml", "site.yaml"}
+def listed(folder: Path) -> list[dict[str, Any]]:
+    """Return the objects of a kustomization, which has to name every file beside it."""
+    names = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
+    files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml", "site.yaml"}
+    assert set(names) == files
     return [
         document
         for name in names
-        for document in yaml.safe_load_all((BASE / name).read_text(encoding="utf-8"))
+        for document in yaml.safe_load_all((folder / name).read_text(encoding="utf-8"))
     ]
+
+
+def documents() -> list[dict[str, Any]]:
+    return [document for folder in (BASE, *COMPONENTS) for document in listed(folder)]
 
 
 def containers() -> dict[str, dict[str, Any]]:
@@ -99,10 +106,10 @@ def test_every_object_follows_its_schema(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("row", PROCESSES, ids=lambda row: row.role)
-def test_every_kind_of_process_but_the_optional_ones_has_a_deployment(row: ProcessRow) -> None:
-    if row.role in ("mirror", "link", "dashboard", "jobs"):
-        assert row.role not in containers()
-        return
+def test_every_kind_of_process_has_a_deployment_and_the_optional_ones_a_component(
+    row: ProcessRow,
+) -> None:
+    assert (BASE / "components" / row.role).is_dir() == (row.role in ("link", "mirror"))
     command, *arguments = containers()[row.role]["args"]
     assert command == row.command
     assert unknown_options(command, arguments) == []
@@ -124,13 +131,35 @@ def test_the_configuration_of_the_base_is_valid() -> None:
     assert load_config(BASE / "site.yaml").redis.url == "redis://redis:6379/0"
 
 
+def test_a_service_leads_to_a_port_that_its_deployment_names() -> None:
+    (service,) = (
+        d for d in documents() if (d["kind"], d["metadata"]["name"]) == ("Service", "dashboard")
+    )
+    role = service["spec"]["selector"]["app.kubernetes.io/component"]
+    (port,) = service["spec"]["ports"]
+    ports = {one["name"]: one["containerPort"] for one in containers()[role]["ports"]}
+    assert f"0.0.0.0:{ports[port['targetPort']]}" in containers()[role]["args"]
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
-def test_kustomize_builds_the_base() -> None:
-    built = subprocess.run(
-        ["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, check=True
+def test_kustomize_builds_an_overlay_of_the_base_with_its_components(tmp_path: Path) -> None:
+    shutil.copytree(BASE, tmp_path / "base")
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": ["base"],
+        "components": [f"base/components/{path.name}" for path in COMPONENTS],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    text = subprocess.run(
+        ["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True
     ).stdout
-    kinds = sorted(document["kind"] for document in yaml.safe_load_all(built))
+    built = list(yaml.safe_load_all(text))
+    kinds = sorted(document["kind"] for document in built)
     assert kinds == sorted([*(document["kind"] for document in documents()), "ConfigMap"])
+    (site,) = (d["metadata"]["name"] for d in built if d["kind"] == "ConfigMap")
+    for pod in (d["spec"]["template"]["spec"] for d in built if d["kind"] == "Deployment"):
+        assert {"name": "site", "configMap": {"name": site}} in pod["volumes"], "it was renamed"
 
 
 def test_inference_is_scaled_by_a_metric_that_exists() -> None:
