@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -16,6 +17,13 @@ class Counts:
     buried: int = 0
     inference_s: float = 0.0
     started_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def inferred(self, took_s: float) -> None:
+        """Count a batch; from any lane."""
+        with self._lock:
+            self.batches += 1
+            self.inference_s += took_s
 
     def as_load(self) -> dict[str, float]:
         """Return the numbers by name: totals, and means per second, batch and frame."""

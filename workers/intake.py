@@ -33,7 +33,8 @@ class Intake:
 
     While the network works it takes one more batch if frames wait already, so that decoding costs
     no time then. It blocks for frames that are yet to come only while the network is idle: else a
-    busy worker would win them from an idle one.
+    busy worker would win them from an idle one. The network has one or more lanes: threads that ask
+    for batches, each for its next when it has done one.
 
     Frames that are too old leave a tombstone here; those that can't be decoded, or were handed out
     too often, are buried here.
@@ -46,11 +47,13 @@ class Intake:
         holding: Holding,
         clock: ServerClock,
         stop: threading.Event,
+        lanes: int = 1,
     ) -> None:
         self._reader, self._options, self._holding = reader, options, holding
         self._clock, self._stop = clock, stop
         self._batches: queue.Queue[list[PreparedFrame] | None] = queue.Queue()
-        self._idle = threading.Event()
+        self._lanes, self._waiting = lanes, 0
+        self._idle, self._counting = threading.Event(), threading.Lock()
         self._room = threading.Semaphore(1)
         self._closed = False
         self._backoff = Backoff()
@@ -73,16 +76,26 @@ class Intake:
     def next_batch(self) -> list[PreparedFrame] | None:
         """Wait for the next batch; None once `stop` is set and all that was taken was yielded.
 
-        Raises whatever ended the thread that takes.
+        For as many threads as there are lanes. Raises whatever ended the thread that takes.
         """
-        if self._batches.empty():
-            self._idle.set()
+        with self._counting:
+            self._waiting += 1
+            if self._waiting == self._lanes and self._batches.empty():
+                self._idle.set()
         batch = self._batches.get()
-        if batch is None and self._failure is not None:
-            raise self._failure
-        self._idle.clear()
+        with self._counting:
+            self._waiting -= 1
+            self._idle.clear()
+        if batch is None:
+            self.end()  # for the other lanes too
+            if self._failure is not None:
+                raise self._failure
         self._room.release()
         return batch
+
+    def end(self) -> None:
+        """Have every lane get None, after what was taken before."""
+        self._batches.put(None)
 
     def _run(self) -> None:
         try:
@@ -94,7 +107,7 @@ class Intake:
         except Exception as failure:
             self._failure = failure  # for the thread that waits for batches
         finally:
-            self._batches.put(None)
+            self.end()
 
     def _ends(self) -> bool:
         return self._closed or self._stop.is_set()

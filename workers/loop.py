@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ghostpose.allocator import keep_freed_memory
@@ -77,8 +78,8 @@ def run_inference(
 
 
 class Worker:
-    """Runs one engine. The intake's thread takes and decodes, this one infers, the outlet's codes
-    the maps and hands them in."""
+    """Runs one engine. The intake's thread takes and decodes, a thread for each of the engine's
+    lanes infers, the outlet's codes the maps and hands them in."""
 
     def __init__(
         self, bus: Bus, name: str, engine: Engine, options: WorkerOptions, stop: threading.Event
@@ -101,27 +102,36 @@ class Worker:
 
     def run(self) -> Counts:
         """See `run_inference`."""
-        inlet = FrameReader(self._bus, self._name)
+        inlet, lanes = FrameReader(self._bus, self._name), self._engine.lanes
         with (
             Heartbeats(self._bus, "inference", self._name, self._counts.as_load),
             self._holding,
             self._outlet,
-            Intake(inlet, self._options, self._holding, self._clock, self._stop) as intake,
+            Intake(inlet, self._options, self._holding, self._clock, self._stop, lanes) as intake,
+            ThreadPoolExecutor(lanes, "lane") as pool,
         ):
+            working = [pool.submit(self._work, intake) for _ in range(lanes)]
+        for lane in working:
+            lane.result()
+        self._leave()
+        return self._counts
+
+    def _work(self, intake: Intake) -> None:
+        try:
             while (batch := intake.next_batch()) is not None:
                 for same_size in by_size(batch):
                     for frames in in_batches(same_size, self._options.batch_size):
                         self._process(frames)
-        self._leave()
-        return self._counts
+        except BaseException:
+            intake.end()  # no other lane is to go on alone
+            raise
 
     def _process(self, frames: Sequence[PreparedFrame]) -> None:
         started_ms, started_s = self._clock.now_ms(), time.perf_counter()
         maps = self._infer(frames)
         elapsed_s = time.perf_counter() - started_s
         observe(BATCH, len(frames))
-        self._counts.batches += 1
-        self._counts.inference_s += elapsed_s
+        self._counts.inferred(elapsed_s)
         for frame, its_maps in zip(frames, maps, strict=True):
             if its_maps is not None:
                 self._outlet.end(

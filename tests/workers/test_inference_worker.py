@@ -265,6 +265,38 @@ def running(bus: Bus, engine: StubEngine, options: WorkerOptions) -> Iterator[Wo
     assert not thread.is_alive()
 
 
+class _TwoLanes(StubEngine):
+    """Goes on only when two calls are there at once."""
+
+    lanes = 2
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self._both = threading.Barrier(2)
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        self._both.wait(LIMIT_S)
+        return super().infer(images)
+
+
+def test_an_engine_of_two_lanes_gets_two_batches_at_once(bus: Bus, pipeline: Pipeline) -> None:
+    pipeline.publish(4)
+    with running(bus, _TwoLanes(), WorkerOptions(batch=1)):
+        messages = [d.message for d in maps_of(pipeline, 4)]
+    assert all(isinstance(m, MapsMessage) for m in messages)
+
+
+class _BreaksInOneLane(_FailsOnWidth):
+    lanes = 2
+
+
+def test_a_lane_that_breaks_ends_the_others(bus: Bus, pipeline: Pipeline) -> None:
+    pipeline.publish(1)
+    worker = Worker(bus, "broken", _BreaksInOneLane(0), WorkerOptions(), threading.Event())
+    with pytest.raises(EngineBrokenError, match="no longer works: no such kernel"):
+        worker.run()
+
+
 class _BadMaps(StubEngine):
     """Gives maps that can't be sent for pictures 32 wide."""
 

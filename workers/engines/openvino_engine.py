@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from workers.engines.openvino_device import (
     float_precision,
 )
 from workers.engines.openvino_network import Network, open_network
-from workers.engines.openvino_requests import NetworkOfSize, Requests
+from workers.engines.openvino_requests import LANES, NetworkOfSize, Requests
 from workers.engines.padding import FILL, common_size
 from workers.engines.protocol import MAX_SHAPES
 
@@ -35,6 +36,7 @@ class OpenVinoEngine:
 
     A lone picture has all cores. The pictures of one call run as requests side by side, on a core
     each: that is as fast as a batch, and needs one compiled network a size, whatever their number.
+    Two such calls may go on at once, so that no core waits for another at a call's end.
 
     Raises:
         EngineError: the device or precision isn't there.
@@ -63,7 +65,9 @@ class OpenVinoEngine:
         floats = float_precision(self._core, device) if wanted == "int8" else wanted
         self._several = options.batch > 1 and not options.deterministic
         self._compile = partial(_compile, self._core, network, device, options, floats)
+        self.lanes = LANES if self._several else 1
         self._sizes: OrderedDict[tuple[int, int], NetworkOfSize] = OrderedDict()
+        self._choosing = threading.Lock()
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
         """Compile for this size and run `batch` grey pictures."""
@@ -79,13 +83,14 @@ class OpenVinoEngine:
         return self._for_size(common_size(images)).run(images) if images else []
 
     def _for_size(self, size_hw: tuple[int, int]) -> NetworkOfSize:
-        if size_hw not in self._sizes:
-            compiled = partial(self._compile, size_hw)
-            self._sizes[size_hw] = NetworkOfSize(compiled, several=self._several)
-            if len(self._sizes) > MAX_SHAPES:
-                self._sizes.popitem(last=False)
-        self._sizes.move_to_end(size_hw)
-        return self._sizes[size_hw]
+        with self._choosing:
+            if size_hw not in self._sizes:
+                compiled = partial(self._compile, size_hw)
+                self._sizes[size_hw] = NetworkOfSize(compiled, several=self._several)
+                if len(self._sizes) > MAX_SHAPES:
+                    self._sizes.popitem(last=False)
+            self._sizes.move_to_end(size_hw)
+            return self._sizes[size_hw]
 
 
 def _compile(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import openvino
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from ghostpose.types import ByteArray, FloatArray
     from workers.engines.openvino_network import Network
+
+LANES: Final = 2
+"""Calls that go on at once: while the last pictures of one are done, the next one's have begun."""
 
 _log = logging.getLogger("workers.engines.NetworkOfSize")
 
@@ -42,16 +46,20 @@ class NetworkOfSize:
         self._for_several: Requests | None = None
         # No daemon: a program that ends within OpenVINO's own code is aborted.
         self._thread = threading.Thread(target=self._prepare, name="compile")
-        self._is_whole = not several
+        self._is_whole, self._deciding = not several, threading.Lock()
 
     def run(self, images: Sequence[ByteArray]) -> list[Maps]:
         """Return the maps of each picture, in order."""
         several = self._for_several if len(images) > 1 else None
         maps = (several or self._for_one).run(images)
-        if not self._is_whole:
-            self._is_whole = True
-            self._thread.start()
+        self._make_whole()
         return maps
+
+    def _make_whole(self) -> None:
+        with self._deciding:
+            if not self._is_whole:
+                self._is_whole = True
+                self._thread.start()
 
     def wait_until_whole(self) -> None:
         """Wait for the second network."""
@@ -65,27 +73,38 @@ class NetworkOfSize:
 
 
 class Requests:
-    """A compiled network, with as many requests as run side by side."""
+    """A compiled network, with as many requests as run side by side, for each lane."""
 
     def __init__(
         self, compiled: openvino.CompiledModel, network: Network, cells_hw: tuple[int, int]
     ) -> None:
         self._network, self._cells_hw = network, cells_hw
         count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests = [compiled.create_infer_request() for _ in range(count)]
+        self._free: queue.SimpleQueue[list[openvino.InferRequest]] = queue.SimpleQueue()
+        for _ in range(LANES):
+            self._free.put([compiled.create_infer_request() for _ in range(count)])
 
     def run(self, images: Sequence[ByteArray]) -> list[Maps]:
-        """Return the maps of each picture, in order."""
+        """Return the maps of each picture, in order; from a third thread, after waiting."""
+        requests = self._free.get()
+        try:
+            return self._run(requests, images)
+        finally:
+            self._free.put(requests)
+
+    def _run(
+        self, requests: Sequence[openvino.InferRequest], images: Sequence[ByteArray]
+    ) -> list[Maps]:
         # OpenVINO reads and writes these arrays where they lie: they must outlive the requests.
         inputs = [np.require(image_hw3[None], requirements=("C", "W")) for image_hw3 in images]
         outputs = [self._empty_outputs() for _ in inputs]
         try:
             for index, (image_nhw3, pair) in enumerate(zip(inputs, outputs, strict=True)):
-                request = self._requests[index % len(self._requests)]
+                request = requests[index % len(requests)]
                 request.wait()  # for an earlier picture of this call
                 self._start(request, image_nhw3, pair)
         finally:
-            for request in self._requests:
+            for request in requests:
                 request.wait()
         offset = self._network.paf_offset_cells
         return [Maps(pcm_nchw[0], paf_nchw[0], offset) for pcm_nchw, paf_nchw in outputs]

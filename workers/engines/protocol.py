@@ -25,7 +25,7 @@ size takes memory for its activations: about 100 MB at 368 rows on two cores, so
 
 
 class Engine(Protocol):
-    """Pictures in, maps out, on one device. Belongs to one thread."""
+    """Pictures in, maps out, on one device. Belongs to so many threads as it has `lanes`."""
 
     name: str
     """`openvino` or `torch`."""
@@ -35,6 +35,10 @@ class Engine(Protocol):
 
     precision: str
     """What it computes in: `f32`, `f16`, `bf16` or `int8`."""
+
+    lanes: int
+    """How many calls of `infer` may go on at once: more than one, where the cores would wait for
+    the last pictures of a call before they begin with those of the next."""
 
     paf_offset_cells: float
     """Goes into every `Maps`: a point at PCM cell u is at PAF cell u + this."""

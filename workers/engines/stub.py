@@ -51,6 +51,7 @@ class StubEngine:
     name = STUB
     device = "none"
     precision = "f32"
+    lanes = 1
 
     def __init__(self, pause_s: float, recorded: Sequence[Maps] = ()) -> None:
         self._pause_s = pause_s

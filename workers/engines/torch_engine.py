@@ -34,6 +34,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    lanes = 1
 
     def __init__(self, options: EngineOptions) -> None:
         if options.weights.suffix != ".safetensors":

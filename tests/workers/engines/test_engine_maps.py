@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,19 @@ def test_maps_are_the_same_before_and_after_the_network_for_several_pictures_is_
     engine.warm_up(*people[0].shape[:2], batch=3)
     for earlier, later in zip(before, engine.infer(people), strict=True):
         assert_close(later, earlier, 1e-4)
+
+
+def test_calls_from_several_threads_do_not_mix(people: list[np.ndarray]) -> None:
+    """Of two sizes, compiled for meanwhile, and from more threads than there are lanes."""
+    engine = create_engine("openvino", device="cpu", precision="f32", threads=2, batch=3)
+    small = [np.ascontiguousarray(image[:160, :160]) for image in people]
+    calls = [people, small] * 6
+    alone = {id(images): [engine.infer([image])[0] for image in images] for images in calls[:2]}
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(engine.infer, calls))
+    for images, maps in zip(calls, given, strict=True):
+        for one, expected in zip(maps, alone[id(images)], strict=True):
+            assert_close(one, expected, 1e-4)
 
 
 @pytest.mark.parametrize("size_hw", [(8, 8), (64, 72), (72, 64)])
