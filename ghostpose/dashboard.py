@@ -26,3 +26,8 @@ class DashboardConfig(Frozen):
 
     key: Path | None = None
     """The certificate's private key (PEM); none = it stands in the same file."""
+
+    references: tuple[str, ...] = ()
+    """Variables and files that addresses given on the page may refer to, as patterns:
+    `[CAMERA_*, /run/secrets/cameras/*]`. None unless given: whoever writes addresses could have
+    them sent anywhere."""

@@ -11,6 +11,7 @@ from app.camera_list import list_cameras
 from app.camera_settings import make_camera, with_settings
 from app.dashboard.access import Admin, TheAddress, TheContext, Viewer
 from app.dashboard.overview import CameraFigures, OverviewNow
+from app.dashboard.references import check_references
 from app.registry import remove_camera
 from ghostpose.bus import Registry
 from ghostpose.bus.camera_states import read_camera_states
@@ -106,6 +107,7 @@ def add(given: NewCamera, who: Admin, address: TheAddress, context: TheContext) 
     """Add a camera to the registry; an `ingest --registry` plays it within seconds."""
     settings = {name: value for name, value in given.settings.items() if value is not None}
     new = make_camera({**settings, "name": given.name, "source": given.source})
+    check_references(new.name, new.source, context.references)
     try:
         revision = Registry(context.bus).add(new)
     except RegistryError as error:
@@ -126,6 +128,8 @@ def change(
     changed = with_settings(row, given.settings)
     if changed.name != name:
         raise HTTPException(400, "a camera's name can't be changed: add another")
+    if changed.source != row.source:
+        check_references(name, changed.source, context.references)
     revision = registry.change(changed, given.revision)
     shown = {key: _shown(value) for key, value in given.settings.items()}
     context.audit.note(who, address, "changed camera", name, settings=shown)

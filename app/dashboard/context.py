@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Context:
-    """One dashboard. Without `tokens` whoever reaches it is its admin."""
+    """One dashboard. Without `tokens` whoever reaches it is its admin.
+
+    `references`: what addresses that are given here may refer to.
+    """
 
     bus: Bus
     tokens: Mapping[str, Token]
@@ -30,6 +33,7 @@ class Context:
     audit: Audit
     queue: KnownQueue
     store: KnownStore | None = None
+    references: tuple[str, ...] = ()
     sessions: Sessions = field(default_factory=Sessions)
     attempts: Attempts = field(default_factory=Attempts)
     sockets: int = 0

@@ -71,7 +71,9 @@ def run_dashboard(
         host, port = listener.getsockname()[:2]
         scheme = "https" if config.certificate else "http"
         say(f"the dashboard is at {scheme}://{Listen(host, port)}/")
-        app = make_app(bus, tokens, jobs_url=jobs_url, store_url=store_url)
+        app = make_app(
+            bus, tokens, jobs_url=jobs_url, store_url=store_url, references=config.references
+        )
         with served(app, listener, config) as thread:
             while thread.is_alive() and not stop.wait(0.5):
                 pass

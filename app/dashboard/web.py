@@ -52,11 +52,17 @@ _STATUS_OF: Final[tuple[tuple[type[GhostposeError], int], ...]] = (
 
 
 def make_app(
-    bus: Bus, tokens: Mapping[str, Token], *, jobs_url: str, store_url: str | None = None
+    bus: Bus,
+    tokens: Mapping[str, Token],
+    *,
+    jobs_url: str,
+    store_url: str | None = None,
+    references: tuple[str, ...] = (),
 ) -> ASGIApp:
     """Return the dashboard of the deployment on `bus`; without tokens, for this machine only.
 
-    Queue and store are opened when they are first asked for.
+    `references`: what addresses that are given on the page may refer to, as patterns. Queue and
+    store are opened when they are first asked for.
     """
     queue = KnownQueue(jobs_url)
     store = None if store_url is None else KnownStore(store_url)
@@ -66,7 +72,9 @@ def make_app(
         loop = asyncio.get_running_loop()
         feed = Feed(bus, loop)
         overview = Overview(bus, feed.tell)
-        app.state.context = Context(bus, tokens, feed, overview, Audit(bus), queue, store)
+        app.state.context = Context(
+            bus, tokens, feed, overview, Audit(bus), queue, store, references
+        )
         app.state.proven = ProvenTokens()
         feed.start()
         overview.start()

@@ -48,7 +48,10 @@ class Asked(httpx.Client):
 
 class Dashboards(Protocol):
     def __call__(
-        self, *names_and_roles: tuple[str, Role], store_url: str | None = None
+        self,
+        *names_and_roles: tuple[str, Role],
+        store_url: str | None = None,
+        references: tuple[str, ...] = (),
     ) -> Asked: ...
 
 
@@ -57,11 +60,11 @@ def dashboard(bus: Bus, server: EmbeddedServer) -> Iterator[Dashboards]:
     """Start a dashboard that knows tokens of these names and roles; none: it is open."""
     with ExitStack() as stack:
 
-        def start(*names_and_roles: tuple[str, Role], store_url: str | None = None) -> Asked:
+        def start(*names_and_roles: tuple[str, Role], **options: Any) -> Asked:
             made = [make_token(name, role) for name, role in names_and_roles]
             tokens = parse_tokens("\n".join(line for _, line in made), "test")
             listener = stack.enter_context(open_listener(Listen("127.0.0.1", 0)))
-            app = make_app(bus, tokens, jobs_url=server.url, store_url=store_url)
+            app = make_app(bus, tokens, jobs_url=server.url, **options)
             stack.enter_context(served(app, listener, DashboardConfig()))
             port: Any = listener.getsockname()[1]
             return stack.enter_context(Asked(port, [token for token, _ in made]))

@@ -84,6 +84,34 @@ def test_two_who_change_a_camera_at_once_never_overwrite_each_other(
     assert Registry(bus).get("door").settings.fps == 5
 
 
+def test_an_address_given_here_refers_to_nothing_that_was_not_allowed(
+    dashboard: Dashboards, bus: Bus
+) -> None:
+    closed, stolen = dashboard(), "http://thief/${env:AWS_SECRET}"
+    for source in (stolen, "rtsp://a:${file:/etc/shadow}@thief/", "${env:CAMERA_DOOR}"):
+        refused = closed.post("/api/cameras", json={"name": "door", "source": source})
+        assert refused.status_code == 400
+        assert "dashboard.references" in refused.json()["detail"]
+    assert Registry(bus).read().cameras == {}
+
+    known = "rtsp://admin:${env:DOOR}@10.0.0.5/live"
+    revision = Registry(bus).add(CameraConfig(name="door", source=known))
+    change = {"settings": {"fps": 5, "source": known}, "revision": revision}
+    revision = closed.patch("/api/cameras/door", json=change).json()["revision"]
+    moved = {"settings": {"source": known.replace("10.0.0.5", "thief")}, "revision": revision}
+    assert closed.patch("/api/cameras/door", json=moved).status_code == 400
+
+    allowing = dashboard(references=("CAMERA_*", "/run/secrets/*"))
+    for number, (source, status) in enumerate([
+        ("rtsp://a:${env:CAMERA_DOOR}@10.0.0.5/", 201),
+        ("rtsp://a:${file:/run/secrets/door}@10.0.0.5/", 201),
+        ("rtsp://a:${file:/run/secrets/../../etc/shadow}@10.0.0.5/", 400),
+        ("rtsp://${env:CAMERA_DOOR}:${env:AWS_SECRET}@10.0.0.5/", 400),
+    ]):  # fmt: skip
+        new = {"name": f"door-{number}", "source": source}
+        assert allowing.post("/api/cameras", json=new).status_code == status, source
+
+
 @pytest.mark.parametrize(
     ("name", "source", "settings", "says"),
     [

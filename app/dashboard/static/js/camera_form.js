@@ -16,7 +16,7 @@ export async function addCamera() {
     "div",
     { class: "fields" },
     h("div", { class: "wide" }, field("Name", name, "Letters, digits, _ . -")),
-    h("div", { class: "wide" }, field("Source", source, "rtsp://user:${env:PASSWORD}@host/path, a file, /dev/video0, pattern:people=3")),
+    h("div", { class: "wide" }, field("Source", source, "rtsp://user:password@host/path, a file, /dev/video0, pattern:people=3")),
     ...settings.elements,
   );
   if (!known.overview?.players) body.append(h("p", { class: "wide problem" }, NOBODY_PLAYS));
