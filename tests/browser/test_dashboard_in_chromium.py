@@ -12,6 +12,8 @@ from simulated import HEIGHT, WIDTH
 
 from ghostpose.bus import Registry
 from ghostpose.bus.camera_states import read_camera_states
+from ghostpose.codec.registry import Heartbeat
+from ghostpose.config import CameraConfig
 from ghostpose.drawing import track_colour
 from ghostpose.skeleton import KEYPOINTS
 
@@ -94,6 +96,35 @@ def test_figures_say_what_cameras_do(page: Page, site: Site) -> None:
     assert page.locator(".chip[data-health=live] b").inner_text() == str(len(CAMERAS))
     page.get_by_label("Find a camera").fill("gar")
     assert page.locator(".tile:visible").count() == 1
+
+
+def test_a_camera_with_problems_comes_first_unless_another_order_is_chosen(
+    page: Page, site: Site
+) -> None:
+    registry = Registry(site.bus)
+    revision = registry.add(CameraConfig(name="zoo", source="pattern:"))
+    try:
+        page.goto(site.url)
+        page.wait_for_selector(".tile[data-camera=zoo]")
+        first = "document.querySelector('.tile').dataset.camera"
+        assert page.evaluate(first) == "zoo"
+        page.get_by_label("Order").select_option("name")
+        assert page.evaluate(first) == CAMERAS[0]
+    finally:
+        registry.remove("zoo", revision)
+
+
+def test_a_role_of_many_processes_is_one_row_until_it_is_unfolded(page: Page, site: Site) -> None:
+    for number in range(7):
+        site.bus.heartbeat(Heartbeat(f"mirror-{number}", "mirror", "0.1.0", f"host-{number}", 1))
+    page.goto(f"{site.url}#/fleet")
+    unfold = page.get_by_role("button", name="7 processes")
+    unfold.wait_for()
+    rows = page.locator("td:visible", has_text="mirror-")
+    assert rows.count() == 0
+    unfold.press("Enter")
+    assert rows.count() == 7
+    assert unfold.evaluate("one => one === document.activeElement")
 
 
 def test_only_cameras_in_view_are_sent(page: Page, site: Site) -> None:

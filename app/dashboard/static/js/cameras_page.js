@@ -9,7 +9,11 @@ import { known, listen, watch } from "./live.js";
 const HEALTHS = ["live", "late", "lost", "paused", "ended"];
 const ORDER = { lost: 0, late: 1, live: 2, paused: 3, ended: 4 };
 const SIZES = ["auto", "small", "medium", "large"];
-const chosen = { health: "", words: "", size: localStorage.getItem("size") ?? "auto", order: "name" };
+/** A camera keeps its place until it has been as it is for so long: what wavers moves nothing. */
+const SETTLED_S = 6;
+const ORDERS = { problems: "Problems first", name: "By name" };
+const kept = (what, values, usual) => (values.includes(localStorage.getItem(what)) ? localStorage.getItem(what) : usual);
+const chosen = { health: "", words: "", size: kept("size", SIZES, "auto"), order: kept("order", Object.keys(ORDERS), "problems") };
 
 export function openCameras(main, me) {
   const grid = h("ul", { class: "grid", "data-size": chosen.size });
@@ -59,15 +63,19 @@ export function openCameras(main, me) {
   }
 
   function arrange(cameras) {
-    const sorted = [...cameras].sort(comparing(chosen.order));
     let last = null;
-    for (const camera of sorted) {
+    for (const camera of [...cameras].sort(before)) {
       const { element } = tiles.get(camera.name);
       element.hidden = !isChosen(camera);
       const place = last ? last.nextSibling : grid.firstChild;
-      if (place !== element) grid.insertBefore(element, place);
+      if (place !== element) moveBefore(grid, element, place);
       last = element;
     }
+  }
+
+  function before(a, b) {
+    const byName = a.name.localeCompare(b.name, undefined, { numeric: true });
+    return chosen.order === "name" ? byName : tiles.get(a.name).rank - tiles.get(b.name).rank || byName;
   }
 
   const ends = [listen("overview", refresh)];
@@ -80,15 +88,15 @@ export function openCameras(main, me) {
   };
 }
 
-function comparing(order) {
-  if (order === "problems") {
-    return (a, b) => ORDER[a.health] - ORDER[b.health] || a.name.localeCompare(b.name);
-  }
-  return (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
+/** Move a tile; what is moved would else lose the focus. */
+function moveBefore(grid, element, place) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  grid.insertBefore(element, place);
+  focused?.focus({ preventScroll: true });
 }
 
-/** Few cameras are shown large. */
-const columnsFor = (count) => (count <= 1 ? 1 : count <= 4 ? 2 : count <= 9 ? 3 : "many");
+/** Few cameras are shown large, many small. */
+const columnsFor = (count) => (count <= 1 ? 1 : count <= 4 ? 2 : count <= 9 ? 3 : count <= 24 ? "many" : "crowd");
 
 /** The shape that most pictures have. */
 function commonAspect(cameras) {
@@ -121,9 +129,15 @@ function filterBar(me, grid, changed) {
   });
   const order = h(
     "select",
-    { "aria-label": "Order", onchange: () => { chosen.order = order.value; changed(); } },
-    h("option", { value: "name" }, "By name"),
-    h("option", { value: "problems" }, "Problems first"),
+    {
+      "aria-label": "Order",
+      onchange: () => {
+        chosen.order = order.value;
+        localStorage.setItem("order", order.value);
+        changed();
+      },
+    },
+    Object.entries(ORDERS).map(([value, name]) => h("option", { value }, name)),
   );
   order.value = chosen.order;
   const size = h(
@@ -200,10 +214,14 @@ class Tile {
       ),
     );
     this.screen = new Screen(canvas, camera.name, camera.hue);
+    this.health = { is: null, since: 0 };
+    this.rank = ORDER[camera.health];
   }
 
   update(camera, at) {
     const { element, figures } = this;
+    if (camera.health !== this.health.is) this.health = { is: camera.health, since: at };
+    if (at - this.health.since >= SETTLED_S) this.rank = ORDER[camera.health];
     element.dataset.health = camera.health;
     say(this.badge, badgeOf(camera));
     say(this.people, people(camera.people));

@@ -2,15 +2,15 @@
 
 import { call, get } from "./api.js";
 import { confirmed, doing, h, notice, say } from "./dom.js";
-import { ago, bytes, day, whole } from "./format.js";
+import { bytes, day, whole } from "./format.js";
+import { processesTable } from "./processes_table.js";
 
 const EVERY_MS = 3000;
-const ROLES = ["supervisor", "ingest", "inference", "postprocess", "store", "mirror", "dashboard"];
 
 export async function openFleet(main, me) {
   const numbers = h("dl", { class: "numbers" });
-  const workers = table("Processes", ["Role", "Name", "Host", "Version", "Load", "Heard of"]);
-  const partitions = table("Partitions", ["Partition", "Owner", "Cameras", "Frames waiting", "at work", "Maps waiting", "Dead letters"], [2, 3, 4, 5, 6]);
+  const workers = processesTable();
+  const partitions = partitionsTable();
   const dead = deadCard(me);
   main.append(
     h("h1", { class: "hidden" }, "Fleet"),
@@ -20,19 +20,8 @@ export async function openFleet(main, me) {
   async function refresh() {
     const fleet = await get("fleet");
     showNumbers(numbers, fleet);
-    workers.fill(fleet.workers.sort(byRole).map((one) => [
-      one.role,
-      h("span", { class: "code" }, one.worker),
-      one.host,
-      one.version,
-      Object.entries(one.load).map(([key, value]) => `${key.replaceAll("_", " ")} ${short(value)}`).join(", "),
-      ago(one.at, fleet.at),
-    ]));
-    partitions.fill(fleet.partitions.map((one) => [
-      String(one.number),
-      one.owner ? h("span", { class: "code" }, one.owner) : h("span", { class: "soft" }, one.cameras ? "nobody" : "–"),
-      ...[one.cameras, one.waiting_frames, one.frames_at_work, one.waiting_maps, one.dead].map(whole),
-    ]));
+    workers.fill(fleet.workers, fleet.at);
+    partitions.fill(fleet.partitions);
   }
 
   await Promise.all([refresh(), dead.refresh()]);
@@ -40,11 +29,6 @@ export async function openFleet(main, me) {
   return () => clearInterval(timer);
 }
 
-function byRole(a, b) {
-  return ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || a.worker.localeCompare(b.worker);
-}
-
-const short = (value) => (Number.isInteger(value) ? whole(value) : value.toFixed(1));
 const total = (rows, key) => rows.reduce((sum, row) => sum + row[key], 0);
 
 function showNumbers(element, fleet) {
@@ -70,18 +54,35 @@ function number(name, value, note, more = null) {
   return h("div", { class: "number" }, h("dt", {}, name), h("dd", {}, value, " ", h("small", {}, note), more));
 }
 
-function table(title, columns, counts = []) {
+function partitionsTable() {
+  const columns = ["Partition", "Owner", "Cameras", "Frames waiting", "at work", "Maps waiting", "Dead letters"];
+  const kind = (index) => ({ class: index > 1 ? "count" : null });
   const body = h("tbody", {});
-  const kind = (index) => ({ class: counts.includes(index) ? "count" : null });
   const head = h("tr", {}, columns.map((name, index) => h("th", { scope: "col", ...kind(index) }, name)));
+  const all = h("input", { type: "checkbox", onchange: () => fill() });
+  const idle = h("label", { class: "check", hidden: true }, all, h("span", {}));
   const element = h(
     "section",
     { class: "card" },
-    h("h2", {}, title),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": title }, h("table", {}, h("thead", {}, head), body)),
+    h("div", { class: "head" }, h("h2", {}, "Partitions"), h("div", { class: "spacer" }), idle),
+    h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": "Partitions" }, h("table", {}, h("thead", {}, head), body)),
   );
-  const fill = (rows) => body.replaceChildren(...rows.map((row) => h("tr", {}, row.map((cell, index) => h("td", kind(index), cell)))));
+  let known = [];
+
+  function fill(partitions = known) {
+    known = partitions;
+    const used = partitions.filter((one) => one.cameras || one.waiting_frames || one.waiting_maps || one.dead);
+    idle.hidden = used.length === partitions.length;
+    say(idle.lastChild, `${whole(partitions.length - used.length)} without cameras, too`);
+    body.replaceChildren(...(all.checked ? partitions : used).map((one) => h("tr", {}, cellsOf(one).map((cell, index) => h("td", kind(index), cell)))));
+  }
+
   return { element, fill };
+}
+
+function cellsOf(one) {
+  const owner = one.owner ? h("span", { class: "code" }, one.owner) : h("span", { class: "soft" }, one.cameras ? "nobody" : "–");
+  return [String(one.number), owner, ...[one.cameras, one.waiting_frames, one.frames_at_work, one.waiting_maps, one.dead].map(whole)];
 }
 
 function deadCard(me) {
@@ -131,7 +132,7 @@ function deadCard(me) {
     "section",
     { class: "card" },
     h("div", { class: "head" }, h("h2", {}, "Dead letters"), count, h("div", { class: "spacer" }), buttons),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Dead letters" }, h("table", {}, h("thead", {}, head), body)),
+    h("div", { class: "scroll tall", tabindex: 0, role: "group", "aria-label": "Dead letters" }, h("table", {}, h("thead", {}, head), body)),
   );
   return { element, refresh };
 }
