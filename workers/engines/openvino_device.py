@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.errors import EngineError
-from ghostpose.network.weights import SHIPPED_WEIGHTS
+from ghostpose.network.weights import SHIPPED_INT8, SHIPPED_WEIGHTS
 
 if TYPE_CHECKING:
     import openvino
 
     from workers.engines.protocol import EngineOptions, Precision
+
+_LOG: Final = logging.getLogger("workers.engines.openvino_device.choose_precision")
 
 _CAPABILITY: Final[dict[Precision, str]] = {"bf16": "BF16", "f16": "FP16"}
 """OpenVINO's name of a precision among a device's OPTIMIZATION_CAPABILITIES; the best first."""
@@ -54,9 +57,21 @@ def choose_precision(core: openvino.Core, device: str, options: EngineOptions) -
     if options.deterministic:
         return "f32"
     is_shipped = options.weights == SHIPPED_WEIGHTS.with_suffix(".xml")
-    if is_shipped and device == "CPU" and gains_from_int8():
+    if is_shipped and device == "CPU" and gains_from_int8() and _has_int8(SHIPPED_INT8):
         return "int8"
     return float_precision(core, device)
+
+
+def _has_int8(network: Path) -> bool:
+    """Return whether the network in int8 is there; say so if it isn't."""
+    missing = [path for path in (network, network.with_suffix(".bin")) if not path.is_file()]
+    for path in missing[:1]:
+        _LOG.warning(
+            "the int8 network that comes with ghostpose isn't there (%s): it runs in floating"
+            " point, which is slower; install ghostpose again",
+            path,
+        )
+    return not missing
 
 
 def float_precision(core: openvino.Core, device: str) -> Precision:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostpose.errors import EngineError, WeightsError
 from ghostpose.network.exported import PAF_NAME, PCM_NAME, RECORD_KEY, ExportRecord, parse_record
-from ghostpose.network.weights import file_sha256, read_header
+from ghostpose.network.weights import SHIPPED_WEIGHTS, file_sha256, read_header
 from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS
 
 _LOG: Final = logging.getLogger("workers.engines.openvino_network.open_network")
@@ -67,7 +67,8 @@ def open_network(
 
     Raises:
         WeightsError: the file is missing, damaged, or no pose network.
-        EngineError: a .safetensors file has no export yet and torch isn't installed to make it.
+        EngineError: a .safetensors file has no export yet, and torch isn't installed to make it or
+            there is nowhere to keep it.
     """
     path = _exported_from(core, weights) if weights.suffix == ".safetensors" else weights
     model = _read_model(core, path)
@@ -92,7 +93,9 @@ def _read_model(core: openvino.Core, path: Path) -> openvino.Model:
         raise WeightsError(f"weights {path}: wanted .safetensors, .xml or .onnx")
     for needed in (path, path.with_suffix(".bin") if path.suffix == ".xml" else path):
         if not needed.is_file():
-            raise WeightsError(f"network {needed} doesn't exist: check the path")
+            own = path.parent == SHIPPED_WEIGHTS.parent
+            hint = "it comes with ghostpose: install that again" if own else "check the path"
+            raise WeightsError(f"network {needed} doesn't exist: {hint}")
     try:
         return core.read_model(path)
     except RuntimeError as error:
@@ -175,7 +178,15 @@ def _exported_from(core: openvino.Core, weights: Path) -> Path:
     from ghostpose.network.export import export_openvino
 
     _LOG.info("exporting %s to %s, once", weights, cached)
-    export_openvino(weights, cached)
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)  # before anything that takes seconds
+        export_openvino(weights, cached)
+    except OSError as error:
+        raise EngineError(
+            f"weights {weights} have no exported network beside them, and one can't be kept in"
+            f" {cached.parent}: {error.strerror or error}: set XDG_CACHE_HOME to a folder that may"
+            " be written to, or give the exported .xml"
+        ) from error
     return cached
 
 
@@ -190,6 +201,16 @@ def _is_export_of(core: openvino.Core, network: Path, weights_sha256: str) -> bo
 
 
 def cache_folder() -> Path:
-    """Return where exported networks are kept: `$XDG_CACHE_HOME/ghostpose`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Return where exported networks are kept: `$XDG_CACHE_HOME/ghostpose`.
+
+    Raises:
+        EngineError: that isn't set, and this user has no home.
+    """
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:  # in a container: no $HOME, and a user that has no name
+        raise EngineError(
+            "exported networks can't be kept, since this user has no home folder: set"
+            " XDG_CACHE_HOME to a folder that may be written to"
+        ) from error
     return Path(base) / "ghostpose"

@@ -12,11 +12,15 @@ import openvino
 import pytest
 from openvino import opset13 as ops
 
-import workers.engines.openvino_network as openvino_network
 from ghostpose.errors import EngineError, WeightsError
 from ghostpose.network.export import export_onnx
 from ghostpose.network.weights import SHIPPED_WEIGHTS, file_sha256
-from workers.engines import create_engine
+from workers.engines import (
+    create_engine,
+    openvino_device,
+    openvino_engine,
+    openvino_network,
+)
 from workers.engines.openvino_engine import OpenVinoEngine
 from workers.engines.protocol import MAX_SHAPES
 
@@ -183,6 +187,46 @@ def test_safetensors_without_an_export_need_torch_and_say_so(
     monkeypatch.setattr(openvino_network, "find_spec", lambda _: None)
     with pytest.raises(EngineError, match="making one needs torch"):
         create_engine("openvino", weights=thin_weights)
+
+
+def test_where_exports_can_not_be_kept_it_says_what_to_set(
+    thin_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()  # no user, root neither, may make a folder in that
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(openvino_network, "_is_export_of", lambda *_: False)
+    with pytest.raises(EngineError, match="Not a directory: set XDG_CACHE_HOME"):
+        create_engine("openvino", weights=thin_weights)
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(EngineError, match="has no home folder: set XDG_CACHE_HOME"):
+        openvino_network.cache_folder()
+
+
+def test_without_its_int8_network_ghostpose_runs_in_floating_point_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = tmp_path / "pose-int8.xml"
+    monkeypatch.setattr(openvino_device, "gains_from_int8", lambda: True)
+    monkeypatch.setattr(openvino_device, "SHIPPED_INT8", gone)
+    assert create_engine("openvino", device="cpu").precision in ("bf16", "f16", "f32")
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert f"isn't there ({gone})" in record.getMessage()
+
+
+def test_a_shipped_network_that_is_missing_is_to_be_installed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openvino_engine, "SHIPPED_INT8", SHIPPED_WEIGHTS.with_name("gone.xml"))
+    with pytest.raises(WeightsError, match=r"gone.xml doesn't exist: it comes with ghostpose"):
+        create_engine("openvino", device="cpu", precision="int8")
 
 
 def test_foreign_safetensors_are_refused_before_anything_is_exported(tmp_path: Path) -> None:
