@@ -98,16 +98,17 @@ class MapsReader:
     def take(self, leases: Sequence[Lease], count: int, block_s: float) -> list[MapsDelivery]:
         """Return up to `count` new entries of each leased partition; wait up to `block_s`.
 
-        May return early with none. Partitions whose lease was lost yield nothing: `renew` tells.
+        Partitions whose lease was lost yield nothing: `renew` tells.
         """
         deadline = time.monotonic() + min(block_s, MAX_BLOCK_S)
         if not leases:
             raise InvalidValueError("take: there is no lease to read in the name of")
-        while True:
-            taken = self._take_now(leases, count)
-            left_s = deadline - time.monotonic()
-            if taken or left_s <= 0 or not self._wait(leases, left_s):
-                return taken
+        taken = (
+            [] if block_s > 0 and self._can_wait_first(leases) else self._take_now(leases, count)
+        )
+        while not taken and (left_s := deadline - time.monotonic()) > 0:
+            taken = self._take_now(self._wait(leases, left_s) or leases, count)
+        return taken
 
     def committed(self, camera: str) -> CameraPosition:
         """Return how far this camera's commits are."""
@@ -182,25 +183,38 @@ class MapsReader:
         """Return the leases in groups that one step may touch: on a cluster, one by one."""
         return [(lease,) for lease in leases] if self._bus.is_cluster else [leases]
 
-    def _wait(self, leases: Sequence[Lease], left_s: float) -> bool:
-        """Wait for entries that are newer than what was taken; False: none came.
+    def _can_wait_first(self, leases: Sequence[Lease]) -> bool:
+        """Whether a wait tells all there is, so that asking what is there before would be in vain.
+
+        Of a lease that is new, or was lost, it isn't known after which entry to wait; on a cluster
+        a wait is for one partition only.
+        """
+        known = (self._last_ids.get(lease.partition) for lease in leases)
+        return not self._bus.is_cluster and all(known)
+
+    def _wait(self, leases: Sequence[Lease], left_s: float) -> list[Lease]:
+        """Wait for entries that are newer than what was taken; return the leases of some.
 
         Not in the group's name: that would hand entries out without a look at the lease.
         """
         self._turn += 1
         groups = self._together(leases)
-        since: Any = {
-            self._bus.keys.maps(lease.partition): last_id
+        by_stream = {
+            self._bus.keys.maps(lease.partition): lease
             for lease in groups[self._turn % len(groups)]
+        }
+        since: Any = {
+            stream: last_id
+            for stream, lease in by_stream.items()
             if (last_id := self._last_ids[lease.partition])
         }
         if not since:  # every lease is lost: the caller's renewal will tell it
             time.sleep(min(left_s, LOST_PAUSE_S))
-            return False
+            return []
         wait_s = min(left_s, CLUSTER_POLL_S) if self._bus.is_cluster else left_s
         with translated(self._bus.address):
-            came = self._bus.client.xread(since, count=1, block=max(1, round(wait_s * 1000)))
-        return bool(came) or self._bus.is_cluster
+            came: Any = self._bus.client.xread(since, count=1, block=max(1, round(wait_s * 1000)))
+        return [by_stream[stream.decode()] for stream, _ in came or ()]
 
     def _read_pending(self, stream: str, after: str) -> list[StreamEntry]:
         since: Any = {stream: after}

@@ -41,6 +41,22 @@ def test_a_frame_takes_five_round_trips_and_few_commands(bus) -> None:
     assert within <= (24 + bus.partitions) * FRAMES, stats
 
 
+def test_maps_are_waited_for_and_then_looked_for_where_they_are_only(bus) -> None:
+    pipeline = make_pipeline(bus, "lobby")
+    leases = [pipeline.lease]
+    for partition in set(range(bus.partitions)) - {pipeline.partition}:
+        lease = pipeline.leases.take(partition)
+        assert lease is not None
+        leases.append(lease)
+    assert pipeline.maps.take(leases, 10, 0) == []  # from now on it knows where each stream is
+    pipeline.publish(3)
+    pipeline.infer(3)
+    bus.client.config_resetstat()
+    assert len(pipeline.maps.take(leases, 10, 1)) == 3
+    stats = calls(bus.client)
+    assert (stats["xread"], stats["evalsha"], stats["xlen"]) == (1, 1, 1), stats
+
+
 def test_old_poses_are_trimmed_by_number(bus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "POSES_KEPT", 50)
     pipeline = make_pipeline(bus, "lobby", credit=300)
