@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ghostpose.codec.entries import StreamEntry
+from ghostpose.errors import GhostposeError
 from ghostpose.printable import printable
 from ghostpose.redaction import without_password
 from ghostpose.server import translated
@@ -46,15 +47,21 @@ class Audit:
     def note(self, who: Identity, address: str, what: str, of: str, **details: object) -> None:
         """Note that `who` did `what` of (to) something.
 
-        Raises:
-            BusUnavailableError, BusFullError: the server can't take it now.
+        It is done already: what the server can't take now is an error in the process's own log.
         """
         text = without_password(json.dumps(details, default=str, ensure_ascii=False))
         fields = {"who": who.name, "address": address, "what": what, "of": of, "details": text}
         short = {name: value[:MAX_TEXT] for name, value in fields.items()}
-        _log.info("%s", printable(f"{who.name} from {address}: {what} {of} {text}"))
-        with translated(self._bus.address):
-            self._bus.client.xadd(AUDIT_KEY, cast("Any", short), maxlen=KEPT, approximate=True)
+        line = printable(f"{who.name} from {address}: {what} {of} {text}")
+        try:
+            with translated(self._bus.address):
+                self._bus.client.xadd(AUDIT_KEY, cast("Any", short), maxlen=KEPT, approximate=True)
+        except GhostposeError as error:
+            _log.error(
+                "the audit log can't be written (%s), and this is not in it: %s", error, line
+            )
+        else:
+            _log.info("%s", line)
 
     def newest(self, count: int) -> list[AuditEntry]:
         """Return the newest entries, the newest first."""

@@ -270,6 +270,29 @@ def unpacked(message: bytes) -> tuple[Any, Any, bytes]:
     return json.loads(message[4:end]), json.loads(message[end + 4 : pose_end]), message[pose_end:]
 
 
+def test_what_can_not_be_put_into_the_audit_log_is_done_and_an_error_in_the_process_log(
+    dashboard: Dashboards, bus: Bus, lobby: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    lobby.publish(1)
+    (delivery,) = lobby.frames.take(1, 0)
+    lobby.frames.bury(delivery, "poison", "it killed workers")
+    client = dashboard()
+    (letter,) = client.get("/api/dead").json()["letters"]
+    limit = str(bus.client.config_get("maxmemory")["maxmemory"])
+    bus.client.config_set("maxmemory", "1")  # full: it lets go of things, and takes none
+    try:
+        purged = client.post("/api/dead/purge", json={"letters": [letter["letter"]]})
+    finally:
+        bus.client.config_set("maxmemory", limit)
+    assert (purged.status_code, purged.json()) == (200, 1)
+    assert client.get("/api/audit").json() == []
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert "the audit log can't be written" in said
+    assert (
+        f'local from 127.0.0.1: purged dead letters 1 {{"letters": ["{letter["letter"]}"]}}' in said
+    )
+
+
 def test_the_fleet_is_told(dashboard: Dashboards, bus: Bus, lobby: Pipeline) -> None:
     lobby.publish(2)
     lobby.frames.take(1, 0)
