@@ -128,6 +128,21 @@ def body_boxes(keypoints_pk3: FloatArray, height_p: FloatArray) -> FloatArray:
     return _boxes(keypoints_pk3, height_p, _DEPTH_K, _TRUST_K, _TRUNK_K)
 
 
+def within(box_p4: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Return boxes cut off at the outermost pixels of a picture of `size` (width, height)."""
+    return _within(box_p4, *size)
+
+
+@kernel
+def _within(box_p4: FloatArray, width: int, height: int) -> FloatArray:
+    cut_p4 = np.empty_like(box_p4)
+    for p in range(len(box_p4)):
+        for side in range(4):
+            most = width - 1 if side % 2 == 0 else height - 1
+            cut_p4[p, side] = min(max(box_p4[p, side], 0), most)
+    return cut_p4
+
+
 @kernel
 def _heights(
     keypoints_pk3: FloatArray,

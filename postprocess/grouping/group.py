@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS
-from ghostpose.types import Maps
+from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS, STRIDE
+from ghostpose.types import Maps, Placement
 from postprocess.grouping.assembly import assemble
 from postprocess.grouping.matching import match
 from postprocess.grouping.pair_scores import score_pairs
 from postprocess.grouping.peaks import find_peaks
-from postprocess.grouping.people import select_people
+from postprocess.grouping.people import select_people, to_people
 
 if TYPE_CHECKING:
     from postprocess.grouping.options import GroupingOptions
@@ -53,4 +53,4 @@ def warm_up(options: GroupingOptions) -> None:
     empty = Maps(
         np.zeros((PCM_CHANNELS, *size), np.float32), np.zeros((PAF_CHANNELS, *size), np.float32)
     )
-    group(empty, options)
+    to_people(group(empty, options), Placement(1.0, 1.0), STRIDE, STRIDE)

@@ -13,7 +13,7 @@ import numpy as np
 from ghostpose.errors import InvalidValueError
 from ghostpose.skeleton import NUM_KEYPOINTS, NUM_LIMBS, STRIDE
 from ghostpose.types import MAX_PEOPLE, Person
-from postprocess.grouping.body import body_boxes, body_heights_px
+from postprocess.grouping.body import body_boxes, body_heights_px, within
 from postprocess.grouping.kernel import kernel
 
 if TYPE_CHECKING:
@@ -128,23 +128,61 @@ def to_people(
     people with fewer than `min_keypoints` left. A box is that of the whole body (see `body_boxes`),
     cut off at the picture's edges.
     """
-    xy_pk2 = placement.to_source(grouped.keypoints_pk3[..., :2])
-    slack_2 = np.array([placement.scale_x, placement.scale_y], np.float32) * STRIDE
-    limit_2 = np.array([width - 1, height - 1], np.float32)
-    inside_pk = ((xy_pk2 >= -slack_2) & (xy_pk2 <= limit_2 + slack_2)).all(axis=2)
-    known_pk = (grouped.keypoints_pk3[..., 2] > 0) & inside_pk
-    keypoints_pk3 = np.zeros_like(grouped.keypoints_pk3)
-    keypoints_pk3[..., :2] = np.clip(xy_pk2, 0, limit_2)
-    keypoints_pk3[..., 2] = grouped.keypoints_pk3[..., 2]
-    keypoints_pk3[~known_pk] = 0
-    kept_p = known_pk.sum(axis=1) >= max(min_keypoints, 1)
-    keypoints_pk3 = keypoints_pk3[kept_p]
-    box_p4 = np.clip(
-        body_boxes(keypoints_pk3, body_heights_px(keypoints_pk3)), 0, np.tile(limit_2, 2)
+    keypoints_pk3, kept_p = _in_source(
+        grouped.keypoints_pk3,
+        np.array((placement.scale_x, placement.scale_y), np.float32),
+        np.array((placement.left, placement.top), np.float32),
+        np.array((width - 1, height - 1), np.float32),
+        max(min_keypoints, 1),
     )
+    box_p4 = within(body_boxes(keypoints_pk3, body_heights_px(keypoints_pk3)), (width, height))
     return tuple(
         Person(score, (left, top, right - left, bottom - top), keypoints_k3)
         for score, (left, top, right, bottom), keypoints_k3 in zip(
             grouped.score_p[kept_p].tolist(), box_p4.tolist(), keypoints_pk3, strict=True
         )
     )
+
+
+@kernel
+def _in_source(
+    keypoints_pk3: FloatArray,
+    scale_2: FloatArray,
+    offset_2: FloatArray,
+    limit_2: FloatArray,
+    min_keypoints: int,
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return key points in source pixels of those who keep enough of them, and who these are."""
+    placed_pk3 = np.zeros_like(keypoints_pk3)
+    kept_p = np.zeros(len(keypoints_pk3), np.bool_)
+    people = 0
+    for p in range(len(keypoints_pk3)):
+        placed_pk3[people] = 0
+        if _place(keypoints_pk3[p], scale_2, offset_2, limit_2, placed_pk3[people]) < min_keypoints:
+            continue
+        kept_p[p] = True
+        people += 1
+    return placed_pk3[:people], kept_p
+
+
+@kernel
+def _place(
+    point_k3: FloatArray,
+    scale_2: FloatArray,
+    offset_2: FloatArray,
+    limit_2: FloatArray,
+    placed_k3: FloatArray,
+) -> int:
+    """Write a person's key points that lie in the picture or by its edge; return how many."""
+    count, half, slack_x, slack_y = 0, np.float32(0.5), scale_2[0] * STRIDE, scale_2[1] * STRIDE
+    for k in range(len(point_k3)):
+        x = (point_k3[k, 0] + half) * scale_2[0] - half + offset_2[0]
+        y = (point_k3[k, 1] + half) * scale_2[1] - half + offset_2[1]
+        beside_x = x < -slack_x or x > limit_2[0] + slack_x
+        if point_k3[k, 2] <= 0 or beside_x or y < -slack_y or y > limit_2[1] + slack_y:
+            continue
+        placed_k3[k, 0] = min(max(x, 0), limit_2[0])
+        placed_k3[k, 1] = min(max(y, 0), limit_2[1])
+        placed_k3[k, 2] = point_k3[k, 2]
+        count += 1
+    return count

@@ -92,11 +92,6 @@ def shares_inside(box_n4: Floats, size: Size) -> Floats:
     return _shares_inside(box_n4, *size)
 
 
-def within(box_n4: Floats, size: Size) -> Floats:
-    """Return boxes cut off at the outermost pixels of a picture of `size`."""
-    return _within(box_n4, *size)
-
-
 @kernel
 def _remembered(xy_nk2: Floats, age_nk: Floats) -> Floats:
     """Return the key points that were ever seen (n, k, 3), with a score of 1."""
@@ -204,16 +199,6 @@ def _shares_inside(box_n4: Floats, width: int, height: int) -> Floats:
     for n in range(len(box_n4)):
         share_n[n] = _share_inside(box_n4[n], width, height)
     return share_n
-
-
-@kernel
-def _within(box_n4: Floats, width: int, height: int) -> Floats:
-    cut_n4 = np.empty_like(box_n4)
-    for n in range(len(box_n4)):
-        for side in range(4):
-            most = width - 1 if side % 2 == 0 else height - 1
-            cut_n4[n, side] = min(max(box_n4[n, side], 0), most)
-    return cut_n4
 
 
 @kernel

@@ -24,14 +24,13 @@ import numpy as np
 
 from ghostpose.skeleton import NUM_KEYPOINTS
 from ghostpose.types import Person, check_camera_name
-from postprocess.grouping.body import body_boxes
+from postprocess.grouping.body import body_boxes, within
 from postprocess.tracking.affinity import (
     Size,
     affinities,
     crowding,
     shares_inside,
     track_boxes,
-    within,
 )
 from postprocess.tracking.association import associate, newcomers
 from postprocess.tracking.motion import body_offsets, correct, predict
