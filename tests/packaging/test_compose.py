@@ -87,6 +87,12 @@ def test_a_container_is_asked_for_its_health_where_it_serves_it(compose: dict[st
         assert f"127.0.0.1:{port}/healthz" in " ".join(service["healthcheck"]["test"]), name
 
 
+def test_a_container_may_write_to_its_volumes_alone(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
 def test_prometheus_asks_every_service_of_ours(compose: dict[str, Any]) -> None:
     path = ROOT / "deploy" / "observability" / "prometheus.yml"
     (job,) = yaml.safe_load(path.read_text(encoding="utf-8"))["scrape_configs"]
