@@ -61,7 +61,7 @@ def event_row(camera_id: int, event: EventMessage) -> Row:
         "seq": event.seq,
         "kind": event.kind,
         "number": 0 if track is None else track_number(event.camera, str(track)),
-        "name": (_text(event, "zone") or _text(event, "line"))[:_MAX_NAME],
+        "name": (_text(event, "zone") or _text(event, "line"))[:_MAX_NAME] or _other(event),
         "at": _time(event),
         "details": json.dumps(dict(event.details), sort_keys=True),
     }
@@ -127,6 +127,20 @@ def _text(event: EventMessage, name: str) -> str:
     if isinstance(value, str) and value.isprintable():
         return value
     raise InvalidValueError(f"store: {event.camera}: {name} of a {event.kind} is no printable text")
+
+
+def _other(event: EventMessage) -> str:
+    """Return the track that a `person` is linked to: one frame may link it to several cameras'.
+
+    Of a long one, the end: that is its number.
+    """
+    other = event.details.get("other")
+    if other is None:
+        return ""
+    track = other.get("track") if isinstance(other, dict) else None
+    if isinstance(track, str) and track.isprintable():
+        return track[-_MAX_NAME:]
+    raise InvalidValueError(f"store: {event.camera}: other of a {event.kind} is no track")
 
 
 def _time(event: EventMessage) -> float:

@@ -97,8 +97,8 @@ events: Final = Table(
     Column("details", String, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What happened to people. `number` is the track's, 0 for nobody's; `name` the zone's or line's,
-empty for postures; `details` is the event's, as JSON."""
+"""What happened to people. `number` is the track's, 0 for nobody's; `name` the zone's or line's, of
+a `person` the other track's, empty for postures; `details` is the event's, as JSON."""
 
 Index("events_by_time", events.c.camera_id, events.c.at)
 """For "what happened at camera C between A and B"."""

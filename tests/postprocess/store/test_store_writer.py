@@ -102,6 +102,20 @@ def test_what_happened_to_people_is_kept_once_with_its_evidence(engine):
     assert json.loads(entered[7]) == till
 
 
+def test_a_track_that_one_frame_links_to_those_of_two_cameras_keeps_both(engine):
+    def link(other):
+        far = {"camera": other.rpartition("-")[0], "session": 1, "track": other}
+        return event("person", 8, track="yard-3", other=far, captured_at=1.7e9)
+
+    distant = f"{'x' * 64}-12"  # the longest name of a camera
+    for _ in range(2):
+        write(engine, link("hall-7"), link("door-1"), link(distant))
+    rows = content(engine)["events"]
+    assert [row[3:6] for row in rows] == [
+        ("person", 3, "door-1"), ("person", 3, "hall-7"), ("person", 3, distant[-64:]),
+    ]  # fmt: skip
+
+
 def test_a_session_that_goes_on_after_its_end_was_stored_keeps_its_counts(engine):
     write(engine, end_of_session())
     write(engine, pose(1))
@@ -143,6 +157,8 @@ def test_a_track_of_another_form_is_refused(track):
         ("enter", {"zone": "\ud800", "captured_at": 1.0}, "no printable text"),
         ("enter", {"zone": ["till"], "captured_at": 1.0}, "no printable text"),
         ("gap", {"reason": "a\0b"}, "no printable text"),
+        ("person", {"other": "hall-7", "captured_at": 1.0}, "no track"),
+        ("person", {"other": {"track": "\0"}, "captured_at": 1.0}, "no track"),
         ("session_end", {"frames_read": 10**30}, "no count"),
         ("session_end", {"published": "many"}, "no count"),
     ],
