@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ghostpose.bus.backoff import Backoff
-from ghostpose.errors import GhostposeError
+from ghostpose.errors import BusError, BusUnavailableError
 from ghostpose.metrics import turned
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ class Beats:
         return max(0.0, wait_s)
 
     def _say(self, error: Exception) -> None:
-        is_ours = isinstance(error, GhostposeError)
-        if is_ours:
+        is_away = isinstance(error, BusUnavailableError | BusError)
+        if is_away:
             turned(self._name)
         if type(error) is self._said:
             return
         self._said = type(error)
-        if is_ours:
+        if is_away:
             _log.warning("%s waits for the server: %s", self._name, error)
         else:
             _log.error("%s failed, and is tried again: %r", self._name, error, exc_info=error)

@@ -10,7 +10,7 @@ from bus_servers import until
 
 from app.dashboard import beats
 from app.dashboard.beats import Beats
-from ghostpose.errors import BusUnavailableError
+from ghostpose.errors import BusUnavailableError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,13 +54,14 @@ def play() -> Iterator[Callable[..., list[Exception]]]:
 def test_a_surprise_is_logged_once_with_its_trace_and_the_next_beat_comes(
     play: Callable[..., list[Exception]], turns: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    failures = play(None, KeyError("hall"), KeyError("hall"), None)
-    assert len(failures) == 2
+    failures = play(None, KeyError("hall"), KeyError("hall"), DecodeError("bad"), None)
+    assert len(failures) == 3
     assert turns == ["looking", "looking"], "a beat that failed is none"
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert record.getMessage() == "looking failed, and is tried again: KeyError('hall')"
-    assert record.exc_info
+    assert [record.getMessage() for record in caplog.records] == [
+        "looking failed, and is tried again: KeyError('hall')",
+        "looking failed, and is tried again: DecodeError('bad')",
+    ]
+    assert all(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
 
 
 def test_a_server_that_is_away_is_a_warning_and_no_reason_to_start_again(
