@@ -37,12 +37,9 @@ if TYPE_CHECKING:
 MESSAGES_A_STREAM: Final = 64
 """Read at most so many of each stream for one transaction."""
 
-IDLE_S: Final = 0.2
-"""Between two looks when nothing is new: the store need not be quick, but cheap."""
-
-GATHER_S: Final = 0.1
-"""Between two looks otherwise: what came meanwhile is one transaction, which costs as much for one
-message as for ten. Whoever is behind doesn't wait."""
+TURN_S: Final = 0.2
+"""Between two looks, unless much was waiting: what comes meanwhile is one transaction, which costs
+as much for one message as for ten. The store need not be quick, but cheap."""
 
 CLAIM_EVERY_S: Final = 10.0
 CLAIM_IDLE_S: Final = 10.0
@@ -142,7 +139,7 @@ class StoreWorker:
                 stored = self._turn(reader)
                 self.pruner.work(time.monotonic() - began_s)
                 if len(stored) < MESSAGES_A_STREAM:
-                    self.stop.wait(GATHER_S if stored else IDLE_S)
+                    self.stop.wait(TURN_S)
             self._drain(reader)
         return self.report
 
@@ -166,7 +163,7 @@ class StoreWorker:
             while reader.lent_to_others() and time.monotonic() < until_s:
                 self._claimed_at_s = -CLAIM_EVERY_S  # now
                 if not self._turn(reader):
-                    time.sleep(IDLE_S)
+                    time.sleep(TURN_S)
         except (BusUnavailableError, BusError) as error:
             _log.warning("leaves what others held to another: %s", error)
 
