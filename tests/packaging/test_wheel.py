@@ -142,7 +142,7 @@ def test_locks_name_no_hosts_and_pin_everything_with_hashes() -> None:
 def test_locks_hold_every_dependency_but_torch() -> None:
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
-    roles = ("server", "ingest", "infer", "postprocess", "mqtt", "dashboard", "jobs")
+    roles = ("server", "ingest", "infer", "postprocess", "mqtt", "dashboard", "jobs", "scores")
     wanted = {
         "run": project["dependencies"] + [r for name in roles for r in extras[name]],
         "test": extras["dev"] + extras["train"],
