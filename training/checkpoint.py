@@ -6,6 +6,7 @@ Written in one step beside the old one, so that a kill or a full disk leaves the
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,7 +57,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, options: NetworkOptions)
             os.fsync(stream.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch wraps a full disk in a RuntimeError
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # which would hide the reason
+            partial.unlink()
         kept = f"; the one before is kept at {path}" if path.exists() else ""
         raise TrainingError(f"checkpoint {path} can't be written: {error}{kept}") from error
 

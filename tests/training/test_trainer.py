@@ -147,6 +147,13 @@ def test_resuming_from_nothing_or_junk_is_one_sentence(
         Trainer(config(run_file), tmp_path).run(resume=True)
 
 
+def test_a_checkpoint_below_a_file_is_one_sentence(run_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("no folder")
+    trainer = Trainer(config(run_file, "steps=1"), tmp_path / "run" / "below")
+    with pytest.raises(TrainingError, match=r"can't be written: .*"):
+        trainer.run()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_stops_with_a_sentence_and_keeps_the_old_checkpoint(
     run_file: Path, tmp_path: Path
