@@ -21,6 +21,9 @@ EXAMPLES: Final = (
 
 DEAD_LETTERS: Final = 3
 
+PARALLEL: Final = 4
+"""Recordings that are played at a time into a deployment."""
+
 
 def analyze(
     context: typer.Context,
@@ -39,8 +42,9 @@ def analyze(
     fps: options.Fps = None,
     privacy: options.Privacy = None,
     parallel: Annotated[
-        int, typer.Option(min=1, help="How many are played at a time in a deployment, unqueued")
-    ] = 4,
+        int | None,
+        typer.Option(min=1, help="With --redis: how many are played at a time [default: 4]"),
+    ] = None,
     queue: options.Queue = False,
     wait: options.Wait = False,
     as_json: options.AsJson = False,
@@ -56,12 +60,13 @@ def analyze(
     from app.jobs.ways import way_of
 
     way = way_of(config, redis=redis, store=store, jobs=jobs, queue=queue, wait=wait)
+    _check_parallel(parallel, way)
     given = {"height": height, "fps": fps, "privacy": privacy}
     cameras = cameras_of(videos, way.config, given)
     if way.queued:
         rows, code = _queued(cameras, way, as_json=as_json)
     else:
-        rows, code = _done_now(cameras, way, parallel, context.obj)
+        rows, code = _done_now(cameras, way, parallel or PARALLEL, context.obj)
     if rows:
         _show(rows, as_json=as_json)
     raise typer.Exit(code or (DEAD_LETTERS if any(row.get("gaps") for row in rows.values()) else 0))
@@ -69,6 +74,30 @@ def analyze(
 
 Rows = dict[str, dict[str, Any]]
 """A recording's camera -> its counts, or its problem."""
+
+
+def _in_deployment(way: Way) -> bool:
+    return "url" in way.config.redis.model_fields_set
+
+
+def _check_parallel(parallel: int | None, way: Way) -> None:
+    """See that `--parallel` is given only where it decides something.
+
+    Raises:
+        ConfigError: others decide.
+    """
+    from ghostpose.errors import ConfigError
+
+    if parallel is not None and way.queued:
+        raise ConfigError(
+            "--parallel doesn't go with --queue: as many recordings are played at a time as there"
+            " are workers of jobs; leave it out"
+        )
+    if parallel is not None and not _in_deployment(way):
+        raise ConfigError(
+            "--parallel is for recordings that are played into a deployment: a pipeline of its own"
+            " plays all at once; leave it out, or give --redis"
+        )
 
 
 def _done_now(
@@ -79,7 +108,7 @@ def _done_now(
     from app.jobs.analyse_now import analyse_here, analyse_in_deployment
     from app.stopping import stop_event
 
-    if "url" in way.config.redis.model_fields_set:
+    if _in_deployment(way):
         outcomes = analyse_in_deployment(cameras, way.config.redis.url, parallel, stop_event())
     else:
         outcomes = analyse_here(way.config, cameras, child_options)

@@ -80,6 +80,10 @@ def test_without_a_deployment_it_is_a_pipeline_of_its_own(
         pytest.param(["rtsp://10.0.0.5/live"], "this is live, and has no end", id="live"),
         pytest.param(["a.mp4", "--height", "7"], "--height", id="an option"),
         pytest.param(["a.mp4", "--wait"], "add --queue", id="waiting for nothing"),
+        pytest.param(
+            ["a.mp4", "--queue", "--parallel", "2"], "doesn't go with --queue", id="who decides"
+        ),
+        pytest.param(["a.mp4", "--parallel", "2"], "plays all at once", id="nothing to decide"),
     ],
 )
 def test_a_mistake_is_one_sentence(
