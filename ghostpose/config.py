@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, field_validator, mode
 
 from ghostpose.dashboard import DashboardConfig
 from ghostpose.frozen import Frozen
+from ghostpose.jobs_config import JobsConfig
 from ghostpose.live import is_live
 from ghostpose.metrics_config import MetricsConfig
 from ghostpose.rules import GroundPairs, LineConfig, Posture, Rules, ZoneConfig
@@ -290,15 +291,6 @@ class StoreConfig(Frozen):
     max_gb: float | None = Field(default=None, gt=0, le=10**6)
     """The oldest frames are removed until the rest takes at most so many billions of bytes; none =
     no bound."""
-
-
-class JobsConfig(Frozen):
-    """The queue of jobs. See docs/jobs.md."""
-
-    url: str | None = None
-    """The server that holds it: a single one, or behind sentinels, never a cluster, and one that
-    evicts nothing (`noeviction`). The environment variable `GHOSTPOSE_JOBS_URL` wins over this;
-    none = the server of `redis`."""
 
 
 class MirrorConfig(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -85,6 +86,14 @@ def work(
     store: options.StoreUrl = None,
     jobs: options.Jobs = None,
     metrics: options.Metrics = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--folder",
+            metavar="DIR",
+            help="Jobs read and write files in here only; repeatable [default: anywhere]",
+        ),
+    ] = None,
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="End when no job is left in the queue")
     ] = False,
@@ -94,6 +103,7 @@ def work(
     A job that is being done at SIGTERM goes back to the queue.
     """
     from app.endpoint import endpoint
+    from app.jobs.bounds import resolved_folders
     from app.jobs.requests import Site
     from app.jobs.ways import jobs_url_of, open_queue
     from app.settings import read_config
@@ -101,13 +111,15 @@ def work(
     settings = read_config(
         config, redis={"url": redis}, store={"url": store}, metrics={"listen": metrics}
     )
+    bounds = resolved_folders(folders or settings.jobs.folders)
     with (
         endpoint(settings.metrics.listen, ["jobs"]),
         open_queue(jobs_url_of(settings, jobs)) as queue,
     ):
         from app.jobs.worker import work as do_jobs
 
-        do_jobs(queue, Site(settings.redis.url, settings.store.url), until_empty=until_empty)
+        site = Site(settings.redis.url, settings.store.url, bounds)
+        do_jobs(queue, site, until_empty=until_empty)
 
 
 @contextmanager

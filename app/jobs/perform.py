@@ -6,6 +6,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from app.jobs.bounds import check_within
 from app.jobs.requests import Analyze, ExportResults, Render, Report, Retain, Site
 from ghostpose.errors import ConfigError
 
@@ -35,6 +36,7 @@ def perform(
     Raises:
         GhostposeError: what was wrong, in one sentence.
     """
+    check_within(request, site.folders)
     result = _perform(request, site, progress, former, opened)
     progress.end()
     return result

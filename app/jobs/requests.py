@@ -21,10 +21,14 @@ ExportFormat = Literal["parquet", "csv", "coco", "mot"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a job is done: the deployment's server, and the database, None if it has none."""
+    """Where a job is done: the deployment's server, and the database, None if it has none.
+
+    `folders`: all that its paths may lead to, as they are really called; none = no bound.
+    """
 
     redis_url: str
     store_url: str | None
+    folders: tuple[Path, ...] = ()
 
 
 class Selection(Frozen):

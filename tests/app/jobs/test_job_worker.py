@@ -119,18 +119,24 @@ def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
 ) -> None:
     def export(name: str, *cameras: str) -> str:
         asked = Selection(cameras=cameras)
-        return queue.add(ExportResults(selection=asked, format="csv", output=tmp_path / name), name)
+        output = tmp_path / "results" / name
+        return queue.add(ExportResults(selection=asked, format="csv", output=output), name)
 
+    (tmp_path / "results").mkdir()
     good, bad, better = export("a.csv"), export("b.csv", "attic"), export("c.csv", "door")
+    outside = export("../d.csv")
     foreign = queue.rq.enqueue_call("os.system", ("touch /tmp/no",)).id
-    said = work("--store", store_url, "--until-empty").end()
-    assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "c.csv"}
+    folder = ("--folder", str(tmp_path / "results"))
+    said = work("--store", store_url, *folder, "--until-empty").end()
+    assert {path.name for path in tmp_path.rglob("*.csv")} == {"a.csv", "c.csv"}
     states = {state.id: state for state in queue.states()}
     assert [states[one].status for one in (good, bad, better)] == ["finished", "failed", "finished"]
     assert states[good].result["people"] == 192
     assert states[good].step.percent == 100
     assert "no camera 'attic'" in str(states[bad].problem)
     assert (states[bad].exit_code, states[bad].tries_left) == (2, 0), "it would fail again"
+    assert (states[outside].status, states[outside].tries_left) == ("failed", 0)
+    assert "outside of the folders" in str(states[outside].problem)
     assert states[foreign].status == "failed"
     assert "nothing that this ghostpose knows" in str(states[foreign].problem)
     assert "Traceback" not in said
