@@ -142,13 +142,14 @@ def _of_person(**properties: Schema) -> Schema:
 def _linked(person: Callable[..., Schema]) -> Schema:
     """Return the details of a track that is probably one person with another's."""
     track = {"type": "string", "pattern": _TRACK}
-    return person(
+    details = person(
         person=_told(track, "The first of all tracks that are linked to this one."),
         certainty={"const": "probable"},
         score={"type": "number", "minimum": 0, "maximum": 1},
         together_s=_number("For how long both were seen at the same time."),
         other=_object("The other track.", camera=camera_schema(), session=_COUNT, track=track),
     )
+    return _optional(details, gap_s=_number("How long nobody was seen, where views adjoin."))
 
 
 def camera_schema() -> Schema:

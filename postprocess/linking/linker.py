@@ -1,6 +1,8 @@
 """Which tracks of two cameras are probably one person: those that stand on the same spot of the
 floor at the same time, over a while, and are nearer to each other than to anybody else.
 
+Where views adjoin, those that go on from one to the other (`handovers`).
+
 Pure: sights go in, links come out. A link is never identity: nobody is recognised, and two people
 who keep close to each other and are each hidden from one camera look like one.
 """
@@ -9,14 +11,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from postprocess.linking.trails import KEPT_S, Seen, TrackName, Trail
+from postprocess.linking.handovers import Handovers
+from postprocess.linking.known import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from ghostpose.geometry import Point
+    from postprocess.linking.known import Link, Sight
+    from postprocess.linking.trails import TrackName, Trail
 
 NEAR_M: Final = 0.5
 """The scale of closeness: two places so far apart count exp(-1/2), the same place 1. Feet are told
@@ -40,37 +44,6 @@ FAR_M: Final = 6.0
 LONGEST_STEP_S: Final = 0.5
 """No single comparison counts for longer."""
 
-PRUNE_EVERY_S: Final = 10.0
-
-
-class Sight(NamedTuple):
-    """A track in one frame, and where on the floor it is, in metres."""
-
-    name: TrackName
-    place: Point
-    seen: Seen
-
-
-class End(NamedTuple):
-    """A track of a link: the first time that it was seen, and the last."""
-
-    name: TrackName
-    first: Seen
-    last: Seen
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Two tracks that are probably one person, `score` being how well they fit (0 to 1).
-
-    `person`: the first of all tracks linked to it; `seconds`: how long both were seen together.
-    """
-
-    person: str
-    score: float
-    seconds: float
-    ends: tuple[End, End]
-
 
 @dataclass(slots=True)
 class _Pair:
@@ -89,39 +62,34 @@ class Linker:
     """Takes sights of all cameras as they come and finds links. For one thread."""
 
     def __init__(self) -> None:
-        self._trails: dict[str, dict[TrackName, Trail]] = {}
+        self._known = Known()
+        self._handovers = Handovers(self._known)
         self._pairs: dict[TrackName, dict[TrackName, _Pair]] = {}
-        self._linked: dict[TrackName, set[TrackName]] = {}
-        self._persons: dict[TrackName, str] = {}
-        self._newest_s = -math.inf
-        self._pruned_s = -math.inf
 
     def see(self, sight: Sight) -> list[Link]:
         """Note where a track is, and return whom it is now known to be."""
         name = sight.name
-        trails = self._trails.setdefault(name.camera, {})
-        trail = trails.setdefault(name, Trail(sight.seen, sight.seen))
-        if not trail.add(sight.place, sight.seen):
+        if not self._known.has(name):
+            self._handovers.begins(name, sight.seen.captured_at)
+        trail = self._known.follow(sight)
+        if trail is None:
             return []
-        self._newest_s = max(self._newest_s, sight.seen.captured_at)
         self._prune_if_due()
         links: list[Link] = []
-        for other, its in self._others(name.camera):
+        for other, its in self._known.all(but=name.camera):
             if self._compare(name, trail, other, its) and not links:
                 # One at a time, so that a frame tells one link of a track.
                 links += self._link_if_sure(name, other)
         return links
 
+    def reach(self, camera: str, session: int, at_s: float) -> list[Link]:
+        """Note that all of a camera's frame at a time was seen; return who walked over to whom."""
+        self._known.watch(camera, session, at_s)
+        return self._handovers.judge()
+
     def learn(self, one: TrackName, other: TrackName, person: str) -> None:
         """Take over a link that was told before this linker began."""
-        self._linked.setdefault(one, set()).add(other)
-        self._linked.setdefault(other, set()).add(one)
-        self._persons[one] = self._persons[other] = person
-
-    def _others(self, camera: str) -> Iterator[tuple[TrackName, Trail]]:
-        for theirs, trails in self._trails.items():
-            if theirs != camera:
-                yield from trails.items()
+        self._known.learn(one, other, person)
 
     def _compare(self, one: TrackName, mine: Trail, other: TrackName, its: Trail) -> bool:
         """Compare where both were at the last time that is known of both; False: nothing new."""
@@ -147,31 +115,17 @@ class Linker:
 
     def _link_if_sure(self, one: TrackName, other: TrackName) -> list[Link]:
         pair = self._pairs[one][other]
-        if other in self._linked.get(one, ()) or not self._is_sure(one, other, pair):
+        is_told = other in self._known.linked.get(one, ())
+        if is_told or not self._is_sure(one, other, pair):
             return []
-        first, second = sorted((one, other), key=self._began)
-        person = self._persons.get(first) or self._persons.get(second) or first.track
-        self.learn(one, other, person)
-        return [Link(person, pair.score, pair.seconds, (self._end(one), self._end(other)))]
-
-    def _end(self, name: TrackName) -> End:
-        trail = self._trail(name)
-        return End(name, trail.first, trail.last)
+        return [self._known.link(one, other, pair.score, together_s=pair.seconds)]
 
     def _is_sure(self, one: TrackName, other: TrackName, pair: _Pair) -> bool:
         if pair.seconds < TOGETHER_S or pair.score < MIN_SCORE:
             return False
         return all(
-            self._is_free(a, b, pair) and self._is_best(a, b, pair)
+            self._known.is_free(a, b, pair.at_s) and self._is_best(a, b, pair)
             for a, b in ((one, other), (other, one))
-        )
-
-    def _is_free(self, one: TrackName, other: TrackName, pair: _Pair) -> bool:
-        """Whether `one` is nobody else in the other's camera now: nobody is there twice."""
-        return not any(
-            taken.camera == other.camera and self._trail(taken).was_there(pair.at_s)
-            for taken in self._linked.get(one, ())
-            if taken in self._trails.get(taken.camera, {})
         )
 
     def _is_best(self, one: TrackName, other: TrackName, pair: _Pair) -> bool:
@@ -181,42 +135,18 @@ class Linker:
             and name != other
             and rival.seconds >= RIVAL_S
             and rival.score > pair.score - MARGIN
-            and self._trail(name).was_there(pair.at_s)
+            and self._known.trail(name).was_there(pair.at_s)
             for name, rival in self._pairs[one].items()
         )
 
-    def _trail(self, name: TrackName) -> Trail:
-        return self._trails[name.camera][name]
-
-    def _began(self, name: TrackName) -> tuple[float, TrackName]:
-        return self._trail(name).first.captured_at, name
-
     def _prune_if_due(self) -> None:
-        """Forget what is older than any comparison needs, and links of tracks that are gone."""
-        if self._newest_s - self._pruned_s < PRUNE_EVERY_S:
-            return
-        is_first, self._pruned_s = self._pruned_s == -math.inf, self._newest_s
-        if is_first:
-            return  # what was learned of others' links is of tracks that have yet to be seen
-        for trails in self._trails.values():
-            gone = [n for n, t in trails.items() if not t.forget_before(self._newest_s - KEPT_S)]
-            for name in gone:
-                del trails[name]
-        for name in self._names():
-            if name not in self._trails.get(name.camera, {}):
-                self._forget(name)
-
-    def _names(self) -> set[TrackName]:
-        return {*self._pairs, *self._linked, *self._persons}
-
-    def _forget(self, name: TrackName) -> None:
-        for other in self._pairs.pop(name, ()):
-            self._pairs.get(other, {}).pop(name, None)
-        for other in self._linked.pop(name, ()):
-            self._linked.get(other, set()).discard(name)
-        self._persons.pop(name, None)
+        """Forget what is older than any comparison needs, and pairs of tracks that are gone."""
+        if self._known.prune_if_due():
+            for name in [name for name in self._pairs if not self._known.has(name)]:
+                for other in self._pairs.pop(name):
+                    self._pairs.get(other, {}).pop(name, None)
 
     @property
     def persons(self) -> Mapping[TrackName, str]:
         """Whom each track of the last minute was linked to."""
-        return self._persons
+        return self._known.persons

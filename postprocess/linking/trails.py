@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -68,6 +68,26 @@ class Trail:
         share = (time_s - before_s) / (after_s - before_s)
         (ax, ay), (bx, by) = self.places[after - 1], self.places[after]
         return ax + share * (bx - ax), ay + share * (by - ay)
+
+    @property
+    def first_s(self) -> float:
+        """When it began."""
+        return self.first.captured_at
+
+    @property
+    def has_beginning(self) -> bool:
+        """Whether where it began is still kept."""
+        return self.times[0] == self.first_s
+
+    @property
+    def last_s(self) -> float:
+        """When it was last seen where that is kept."""
+        return self.times[-1]
+
+    def between(self, since_s: float, until_s: float) -> tuple[list[float], list[Point]]:
+        """Return times and places of a stretch, both ends with it."""
+        part = slice(bisect_left(self.times, since_s), bisect_right(self.times, until_s))
+        return self.times[part], self.places[part]
 
     def was_there(self, time_s: float) -> bool:
         """Whether it was in view at a time, give or take `GAP_S`."""

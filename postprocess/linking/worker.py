@@ -24,7 +24,8 @@ from ghostpose.metrics import turned
 from ghostpose.rules import Rules
 from ghostpose.server import translated
 from ghostpose.types import EventMessage
-from postprocess.linking.linker import Link, Linker, Sight
+from postprocess.linking.known import Link, Sight
+from postprocess.linking.linker import Linker
 from postprocess.linking.trails import Seen, TrackName
 
 if TYPE_CHECKING:
@@ -158,10 +159,9 @@ class LinkWorker:
         if not isinstance(record, PoseRecord):
             self._learn(record)
         elif record.camera in self._grounds:
-            for sight in sights_of(record.message, self._grounds[record.camera]):
-                for link in self._linker.see(sight):
-                    self._untold += events_of(link)
-                    self._links += 1
+            for link in links_in(self._linker, record.message, self._grounds[record.camera]):
+                self._untold += events_of(link)
+                self._links += 1
             self._tell()
 
     def _learn(self, record: EventRecord) -> None:
@@ -190,6 +190,13 @@ def sights_of(pose: PoseMessage, ground: Ground) -> Iterator[Sight]:
             yield Sight(TrackName(pose.camera, pose.session, person.track), place, seen)
 
 
+def links_in(linker: Linker, pose: PoseMessage, ground: Ground) -> Iterator[Link]:
+    """Show a linker a frame, and yield what it links then."""
+    for sight in sights_of(pose, ground):
+        yield from linker.see(sight)
+    yield from linker.reach(pose.camera, pose.session, pose.captured_at)
+
+
 def events_of(link: Link) -> Iterator[EventMessage]:
     """Yield a link as events, one for each of its cameras."""
     for (name, first, last), (other, _, _) in (link.ends, link.ends[::-1]):
@@ -198,7 +205,8 @@ def events_of(link: Link) -> Iterator[EventMessage]:
             "person": link.person,
             "certainty": "probable",
             "score": round(link.score, 3),
-            "together_s": round(link.seconds, 3),
+            "together_s": round(link.together_s, 3),
+            **({} if link.gap_s is None else {"gap_s": round(link.gap_s, 3)}),
             "other": {"camera": other.camera, "session": other.session, "track": other.track},
             "captured_at": round(last.captured_at, 6),
             "media_time": round(last.media_time, 6),

@@ -10,11 +10,13 @@ import numpy as np
 
 from ghostpose.ground import Ground
 from ghostpose.types import Person, PoseMessage
-from postprocess.linking.linker import Link, Linker
-from postprocess.linking.worker import sights_of
+from postprocess.linking.linker import Linker
+from postprocess.linking.worker import links_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from postprocess.linking.known import Link
 
 WIDTH, HEIGHT, FOCAL = 1280, 720, 900.0
 FPS = 10
@@ -64,6 +66,18 @@ class Camera:
 LEFT = Camera("left", (-6.0, -4.0, 4.0), (0.0, 2.0))
 RIGHT = Camera("right", (6.0, -4.0, 4.0), (0.0, 2.0))
 
+HALF_VIEW_M = 6.45
+"""Half of what a camera of `side_by_side` sees of the floor at y = 2 m; 0.65 m more at y = 3 m."""
+
+
+def side_by_side(gap_m: float) -> tuple[Camera, Camera]:
+    """Return a left and a right camera between whose views a strip of the floor is seen by none."""
+    x = HALF_VIEW_M + gap_m / 2
+    return (
+        Camera("left", (-x, -7.0, 4.0), (-x, 2.0)),
+        Camera("right", (x, -7.0, 4.0), (x, 2.0)),
+    )
+
 
 def somebody(camera: Camera, track: int, x: float, y: float, noise_px: np.ndarray) -> Person | None:
     foot, head = camera.pixel(x, y), camera.pixel(x, y, 1.75)
@@ -102,18 +116,14 @@ def links(
     seconds: float,
     cameras: tuple[Camera, Camera] = (LEFT, RIGHT),
     seed: int = 0,
+    every: int = 1,
 ) -> list[Link]:
-    """Return what is linked, poses coming in the order of their capture."""
+    """Return what is linked, poses coming in the order of their capture, one frame in `every`."""
     linker = Linker()
-    poses = [(pose, camera) for camera in cameras for pose in frames(camera, ways, seconds, seed)]
-    poses.sort(key=lambda item: item[0].media_time)
+    poses = [pose for camera in cameras for pose in frames(camera, ways, seconds, seed)[::every]]
+    poses.sort(key=lambda pose: pose.media_time)
     grounds = {camera.name: Ground.of(camera.pairs()) for camera in cameras}
-    return [
-        link
-        for pose, _ in poses
-        for sight in sights_of(pose, grounds[pose.camera])
-        for link in linker.see(sight)
-    ]
+    return [link for pose in poses for link in links_in(linker, pose, grounds[pose.camera])]
 
 
 def linked_people(found: Sequence[Link]) -> list[tuple[int, int]]:

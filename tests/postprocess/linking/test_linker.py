@@ -12,7 +12,7 @@ from scene import LEFT, RIGHT, frames, linked_people, links, walk
 from ghostpose.ground import Ground
 from postprocess.linking.linker import Linker
 from postprocess.linking.trails import TrackName
-from postprocess.linking.worker import sights_of
+from postprocess.linking.worker import links_in
 
 SEEDS = range(5)
 
@@ -79,7 +79,7 @@ def test_a_crowd_with_known_ways_is_linked_right(seed: int) -> None:
 def test_a_link_says_how_well_it_fits_and_who_was_seen_first() -> None:
     (link,) = links([walk((-2, 2), (2, 2), 5)], 5)
     assert 0.6 < link.score <= 1
-    assert link.seconds >= 2
+    assert link.together_s >= 2
     assert link.person == "left-1"
 
 
@@ -101,8 +101,7 @@ def test_what_was_linked_before_is_not_told_again() -> None:
     told = []
     for left, right in zip(frames(LEFT, ways, 5, 0), frames(RIGHT, ways, 5, 0), strict=True):
         for pose, camera in ((left, LEFT), (right, RIGHT)):
-            for sight in sights_of(pose, Ground.of(camera.pairs())):
-                told += linker.see(sight)
+            told += links_in(linker, pose, Ground.of(camera.pairs()))
     assert told == []
     assert linker.persons == dict.fromkeys(names, "left-1")
 
@@ -112,7 +111,8 @@ def test_what_is_over_is_forgotten() -> None:
     ways = [walk((-2, 2), (2, 2), 3), walk((-2, 2), (2, 2), 20, begin=80)]
     for left, right in zip(frames(LEFT, ways, 99, 0), frames(RIGHT, ways, 99, 0), strict=True):
         for pose, camera in ((left, LEFT), (right, RIGHT)):
-            for sight in sights_of(pose, Ground.of(camera.pairs())):
-                linker.see(sight)
+            list(links_in(linker, pose, Ground.of(camera.pairs())))
     assert {name.track for name in linker.persons} == {"left-2", "right-2"}
-    assert {name.track for name in linker._names()} == {"left-2", "right-2"}
+    known = linker._known
+    kept = {*linker._pairs, *known.linked, *known.persons, *dict(known.all())}
+    assert {name.track for name in kept} == {"left-2", "right-2"}
