@@ -42,11 +42,12 @@ def small_network(folder: Path) -> Path:
         np.float32(1.27),
         255,
     )
-    x = ops.relu(ops.convolution(x, stands_for, [2, 2], [1, 1], [1, 1], [1, 1]))
+    x = ops.convolution(x, stands_for, [2, 2], [1, 1], [1, 1], [1, 1])
+    x = ops.relu(ops.add(x, weight(1, 8, 1, 1)))
     grouped = ops.reshape(ops.constant(weight(8, 1, 3, 3)), [8, 1, 1, 3, 3], special_zero=True)
     deep = ops.group_convolution(x, grouped, [1, 1], [2, 2], [2, 2], [2, 2])
-    pcm = ops.elu(deep, 1.0, name="pcm")
-    paf = ops.concat([pcm, x], 1, name="paf")
+    pcm = ops.elu(ops.add(deep, weight(1, 8, 1, 1)), 1.0, name="pcm")
+    paf = ops.concat([pcm, x, deep], 1, name="paf")
     path = folder / "small.xml"
     openvino.save_model(openvino.Model([pcm, paf], [data], "small"), path, compress_to_fp16=False)
     return path
@@ -59,6 +60,15 @@ def test_every_known_operation_gives_what_openvino_gives(tmp_path: Path) -> None
     pcm, paf = TorchGraph(path, ["pcm", "paf"])(torch.from_numpy(images))
     assert np.abs(theirs[0] - pcm.numpy()).max() < 1e-4
     assert np.abs(theirs[1] - paf.numpy()).max() < 1e-4
+
+
+def test_a_bias_is_part_of_its_convolution_unless_that_is_used_without_it(tmp_path: Path) -> None:
+    path = small_network(tmp_path)
+    both, alone = TorchGraph(path, ["pcm", "paf"]), TorchGraph(path, ["pcm"])
+    assert [step.type for step in both._steps].count("Add") == 2, "the input's, and deep's own"
+    assert [step.type for step in alone._steps].count("Add") == 1
+    images = torch.rand(1, 3, 16, 24)
+    assert torch.allclose(both(images)[0], alone(images)[0], atol=1e-5)
 
 
 def test_what_is_not_wanted_is_not_computed(tmp_path: Path) -> None:

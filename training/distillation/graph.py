@@ -1,4 +1,4 @@
-"""An OpenVINO network (IR, `.xml` and `.bin`) as a torch module, to run a teacher on a GPU.
+"""An OpenVINO network (IR, `.xml` and `.bin`) as a torch module, to run a teacher beside a student.
 
 OpenVINO runs on processors; beside a student that trains on a GPU its teacher would be the slowest
 part. Only the operations that convolutional networks of its kind consist of are known; another one
@@ -13,6 +13,7 @@ Shape legend: n pictures; c channels; h, w rows and columns.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -76,6 +77,8 @@ class TorchGraph(nn.Module):
             else:
                 self._steps.append(replace(operation, inputs=inputs))
         self._outputs = tuple(passed_on.get(one, one) for one in wanted)
+        self._steps = _with_biases(self._steps, constants, self._outputs)
+        self._over = _last_uses(self._steps, self._outputs)
         self._input = next(one.id for one in operations if one.type == "Parameter")
         used = {one for step in self._steps for one in step.inputs}
         for number in used & constants.keys():
@@ -84,11 +87,13 @@ class TorchGraph(nn.Module):
     def forward(self, images_n3hw: Tensor) -> tuple[Tensor, ...]:
         """Pictures as the network reads them -> the outputs, in the order wanted."""
         values = {self._input: images_n3hw}
-        for step in self._steps:
+        for step, over in zip(self._steps, self._over, strict=True):
             given = [
                 values[one] if one in values else getattr(self, f"constant_{one}")
                 for one in step.inputs
             ]
+            for one in over:  # all layers of a batch together would be gigabytes
+                values.pop(one, None)
             values[step.id] = _RULES[step.type](step.attributes, given)
         return tuple(values[one] for one in self._outputs)
 
@@ -145,13 +150,46 @@ def _needed(operations: Sequence[Operation], outputs: Sequence[str]) -> list[Ope
     return list(ordered.values())
 
 
+def _with_biases(
+    steps: Sequence[Operation], constants: Mapping[str, Tensor], outputs: Sequence[str]
+) -> list[Operation]:
+    """Return the steps with each convolution's bias within it, where that is added just after."""
+    users = Counter(one for step in steps for one in step.inputs) + Counter(outputs)
+    made = {step.id: step for step in steps}
+    joined: dict[str, Operation] = {}
+    for step in steps:
+        before = made.get(step.inputs[0])
+        if step.type != "Add" or before is None or users[before.id] > 1:
+            continue
+        bias = constants.get(step.inputs[1])
+        if before.type.endswith("Convolution") and bias is not None and _is_bias(bias):
+            inputs = (*before.inputs, step.inputs[1])
+            joined[before.id] = replace(before, id=step.id, inputs=inputs)
+    gone = {step.id for step in joined.values()}
+    return [joined.get(step.id, step) for step in steps if step.id not in gone]
+
+
+def _is_bias(constant: Tensor) -> bool:
+    """Return whether it is one number for each channel: (1, c, 1, 1)."""
+    return constant.ndim == 4 and constant.numel() == constant.shape[1]
+
+
+def _last_uses(steps: Sequence[Operation], outputs: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return for each step the operations whose results nobody needs after it."""
+    later, over = set(outputs), []
+    for step in reversed(steps):
+        over.append(tuple(set(step.inputs) - later))
+        later |= set(step.inputs)
+    return over[::-1]
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(",") if number.strip())
 
 
 def _convolution(attributes: Mapping[str, str], inputs: Sequence[Tensor]) -> Tensor:
-    """Convolve; a grouped one's weight is (groups, out, in, h, w)."""
-    x_nchw, weight = inputs
+    """Convolve, and add the bias if there is one; a grouped weight is (groups, out, in, h, w)."""
+    x_nchw, weight, *bias = inputs
     groups = weight.shape[0] if weight.ndim == 5 else 1
     before, after = _numbers(attributes["pads_begin"]), _numbers(attributes["pads_end"])
     if before != after:
@@ -159,6 +197,7 @@ def _convolution(attributes: Mapping[str, str], inputs: Sequence[Tensor]) -> Ten
     return F.conv2d(
         x_nchw,
         (weight.flatten(0, 1) if weight.ndim == 5 else weight).to(x_nchw.dtype),
+        bias[0].flatten().to(x_nchw.dtype) if bias else None,
         stride=_numbers(attributes["strides"]),
         padding=before,
         dilation=_numbers(attributes["dilations"]),
