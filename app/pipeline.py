@@ -17,7 +17,7 @@ from app.outage import Outage
 from app.processes import PROCESSES, ProcessRow
 from app.stopping import next_signal_ends
 from app.store_drain import drain_store, unstored
-from app.summary import Summary, total
+from app.summary import CameraTally, Summary, total
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.budget import OF_MAXMEMORY, budget_for, frame_bytes
 from ghostpose.client import PoseReader
@@ -65,7 +65,10 @@ class RunResult:
 
 @dataclass(slots=True)
 class Pipeline:
-    """One run of `config`. `say` gets sentences for the user, `progress` the poses so far."""
+    """One run of `config`. `say` gets sentences for the user, `progress` the poses so far.
+
+    `watch` gets all counts so far, as long as nobody has asked to stop.
+    """
 
     config: GhostposeConfig
     output: Path | None
@@ -73,6 +76,7 @@ class Pipeline:
     say: Callable[[str], None]
     progress: Callable[[Mapping[str, int]], None]
     child_options: tuple[str, ...] = ()
+    watch: Callable[[Mapping[str, CameraTally]], None] = lambda _: None
     _server_pid: int | None = None
     _stopping: bool = False
     _went_wrong: bool = False
@@ -221,6 +225,8 @@ class Pipeline:
                 news, in_flight = 0, None
                 patience.renew()
             self.progress({name: tally.poses for name, tally in collector.tallies.items()})
+            if not self._stopping:
+                self.watch(collector.tallies)
             children.check(stopping=self._stopping)
             if self._stopping and not told:
                 children.terminate("ingest")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from app.summary import CameraTally
     from ghostpose.config import GhostposeConfig
     from ingest.sources import SourceInfo
 
@@ -31,7 +32,8 @@ class RunRequest:
     """A run as the user wants it.
 
     `embedded`: with a server of its own; `annotate`: draw after; `child_options`: what the command
-    line said before the subcommand, for every process of the run.
+    line said before the subcommand, for every process of the run; `watch` is shown what came so far
+    again and again, until the run is to stop.
     """
 
     config: GhostposeConfig
@@ -39,6 +41,7 @@ class RunRequest:
     embedded: bool
     annotate: bool = False
     child_options: tuple[str, ...] = ()
+    watch: Callable[[Mapping[str, CameraTally]], None] = lambda _: None
 
 
 def run_request(request: RunRequest) -> RunResult:
@@ -58,7 +61,13 @@ def run_request(request: RunRequest) -> RunResult:
         _make_place_for_poses(request.output)
     with _shown(found) as (say, progress):
         pipeline = Pipeline(
-            config, request.output, request.embedded, say, progress, request.child_options
+            config,
+            request.output,
+            request.embedded,
+            say,
+            progress,
+            request.child_options,
+            request.watch,
         )
         result = pipeline.run()
     if request.annotate and request.output is not None:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -34,7 +35,11 @@ from ingest.loop import CameraLoop
 STUCK: Final = 75
 """Exit code of a process with a decoder in it that doesn't return."""
 
+LEFT_OPEN: Final = 76
+"""Exit code of a process that was stopped and left its session open."""
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
     from ghostpose.config import CameraConfig
@@ -49,14 +54,19 @@ def main(
     resume: int | None,
     pipe: Connection,
     logs: LogSettings,
+    leave_open: bool = False,
 ) -> None:
-    """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`."""
+    """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`.
+
+    `leave_open`: asked to stop, it is gone at once: what has ended can't be gone on with.
+    """
     log_to_stderr(logs.level, logs.style)
     keep_freed_memory()
     cv2.setNumThreads(1)  # one camera has one process: cameras share the cores
     stop = StopEvent()
+    end = partial(os._exit, LEFT_OPEN) if leave_open else stop.set
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: end())
     # The supervisor starts it with signals held back, so that one that came until here counts too.
     let_stop_signals_in()
 
@@ -67,7 +77,7 @@ def main(
             logging.getLogger("ingest.Camera").info("camera %s: nobody hears it", camera.name)
 
     loop = CameraLoop(camera, bus_url, stop, partitions, resume, tell)
-    threading.Thread(target=_hear_supervisor, args=(pipe, loop, stop), daemon=True).start()
+    threading.Thread(target=_hear_supervisor, args=(pipe, loop, end), daemon=True).start()
     with dead_man_switch():
         report = loop.run()
     if report.stuck:
@@ -76,10 +86,10 @@ def main(
     tell(report)
 
 
-def _hear_supervisor(pipe: Connection, loop: CameraLoop, stop: threading.Event) -> None:
+def _hear_supervisor(pipe: Connection, loop: CameraLoop, end: Callable[[], None]) -> None:
     """Pass new settings on, until the other end of the pipe closes: then it is to stop."""
     try:
         while True:
             loop.adopt(pipe.recv())
     except (EOFError, OSError):
-        stop.set()
+        end()

@@ -54,14 +54,16 @@ def fork_server() -> ForkServerContext:
 class CameraProcess:
     """A camera and its process, while there is one.
 
-    `due_s`: when to start it, monotonic; `session`: the newest that it opened.
+    `due_s`: when to start it, monotonic; `session`: the newest that it opened; `leave_open`: if it
+    is stopped before its end, it doesn't end its session.
     """
 
     camera: CameraConfig
+    session: int | None = None
+    leave_open: bool = False
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     report: CameraReport | None = None
-    session: int | None = None
     started_at_s: float = 0.0
     due_s: float = 0.0
     crashes: int = 0
@@ -89,6 +91,7 @@ class CameraProcess:
                 self.session,
                 theirs,
                 log_settings(),
+                self.leave_open,
             ),
             name=f"camera {self.camera.name}",
         )

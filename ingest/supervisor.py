@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing.connection
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from ghostpose.bus import Bus
@@ -15,7 +16,7 @@ from ingest.report import CameraReport
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ghostpose.config import CameraConfig
 
@@ -33,12 +34,15 @@ def run_ingest(
     *,
     recording_restarts: int = RECORDING_RESTARTS,
     partitions: int | None = None,
+    former: Mapping[str, int] = MappingProxyType({}),
+    leave_open: bool = False,
 ) -> tuple[CameraReport, ...]:
     """Play all cameras until their sources end, or until `stop`.
 
     Returns one report a camera, in the order given: what became of its frames, and the sentence
     for the user if something is wrong with it. `partitions` is used only if this creates the
-    deployment (None: the default).
+    deployment (None: the default). `former`: sessions that recordings go on with; `leave_open`: one
+    that is stopped before its end leaves its session to be gone on with.
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
@@ -47,7 +51,8 @@ def run_ingest(
     with Bus.connect(bus_url, partitions=partitions) as bus:
         # A camera that finds the server emptied makes the same deployment again.
         partitions = bus.partitions
-    return Supervisor(bus_url, cameras, stop, recording_restarts, partitions).run()
+    played = [CameraProcess(one, former.get(one.name), leave_open=leave_open) for one in cameras]
+    return Supervisor(bus_url, played, stop, recording_restarts, partitions).run()
 
 
 def warn_of_plain_passwords(cameras: Iterable[CameraConfig]) -> None:
@@ -63,14 +68,14 @@ class Supervisor:
     def __init__(
         self,
         bus_url: str,
-        cameras: Sequence[CameraConfig],
+        played: Sequence[CameraProcess],
         stop: threading.Event,
         recording_restarts: int = RECORDING_RESTARTS,
         partitions: int | None = None,
     ) -> None:
         self._bus_url, self._partitions, self._stop = bus_url, partitions, stop
         self._recording_restarts = recording_restarts
-        self._all = [CameraProcess(camera) for camera in cameras]
+        self._all = played
         self._context = fork_server()
 
     def run(self) -> tuple[CameraReport, ...]:

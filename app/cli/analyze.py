@@ -45,6 +45,9 @@ def analyze(
         int | None,
         typer.Option(min=1, help="With --redis: how many are played at a time [default: 4]"),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was analysed before, in a new session")
+    ] = False,
     queue: options.Queue = False,
     wait: options.Wait = False,
     as_json: options.AsJson = False,
@@ -52,21 +55,22 @@ def analyze(
     """Play recordings to their end, every frame, until their poses are in the store.
 
     With --redis the processes that run there do the work; with --queue each recording is a job,
-    which goes on where it was if its worker dies. Cameras of --config that are named as a recording
-    lend it their settings. Exit codes: 0 all ended well, 2 a recording that can't be used (the
-    others are done), 3 dead letters.
+    which goes on where it was if its worker dies. The same command given again goes on after it was
+    killed, and does no recording twice unless --again is given. Cameras of --config that are named
+    as a recording lend it their settings. Exit codes: 0 all ended well, 2 a recording that can't be
+    used (the others are done), 3 dead letters.
     """
     from app.jobs.videos import cameras_of
     from app.jobs.ways import way_of
 
     way = way_of(config, redis=redis, store=store, jobs=jobs, queue=queue, wait=wait)
-    _check_parallel(parallel, way)
+    _check_options(parallel, way, again=again)
     given = {"height": height, "fps": fps, "privacy": privacy}
     cameras = cameras_of(videos, way.config, given)
     if way.queued:
         rows, code = _queued(cameras, way, as_json=as_json)
     else:
-        rows, code = _done_now(cameras, way, parallel or PARALLEL, context.obj)
+        rows, code = _done_now(cameras, way, parallel or PARALLEL, context.obj, again=again)
     if rows:
         _show(rows, as_json=as_json)
     raise typer.Exit(code or (DEAD_LETTERS if any(row.get("gaps") for row in rows.values()) else 0))
@@ -80,8 +84,8 @@ def _in_deployment(way: Way) -> bool:
     return "url" in way.config.redis.model_fields_set
 
 
-def _check_parallel(parallel: int | None, way: Way) -> None:
-    """See that `--parallel` is given only where it decides something.
+def _check_options(parallel: int | None, way: Way, *, again: bool) -> None:
+    """See that `--parallel` and `--again` are given only where they decide something.
 
     Raises:
         ConfigError: others decide.
@@ -93,6 +97,10 @@ def _check_parallel(parallel: int | None, way: Way) -> None:
             "--parallel doesn't go with --queue: as many recordings are played at a time as there"
             " are workers of jobs; leave it out"
         )
+    if again and way.queued:
+        raise ConfigError(
+            "--again doesn't go with --queue: each job that is queued is done; leave it out"
+        )
     if parallel is not None and not _in_deployment(way):
         raise ConfigError(
             "--parallel is for recordings that are played into a deployment: a pipeline of its own"
@@ -101,7 +109,12 @@ def _check_parallel(parallel: int | None, way: Way) -> None:
 
 
 def _done_now(
-    cameras: tuple[CameraConfig, ...], way: Way, parallel: int, child_options: tuple[str, ...]
+    cameras: tuple[CameraConfig, ...],
+    way: Way,
+    parallel: int,
+    child_options: tuple[str, ...],
+    *,
+    again: bool,
 ) -> tuple[Rows, int]:
     from dataclasses import asdict
 
@@ -109,9 +122,11 @@ def _done_now(
     from app.stopping import stop_event
 
     if _in_deployment(way):
-        outcomes = analyse_in_deployment(cameras, way.config.redis.url, parallel, stop_event())
+        outcomes = analyse_in_deployment(
+            cameras, way.config.redis.url, parallel, stop_event(), again=again
+        )
     else:
-        outcomes = analyse_here(way.config, cameras, child_options)
+        outcomes = analyse_here(way.config, cameras, child_options, again=again)
     rows: Rows = {}
     for one in outcomes:
         rows[one.camera] = (asdict(one.done) if one.done else {}) | {"problem": one.problem}

@@ -85,10 +85,11 @@ def analyse(
     progress: Progress,
     *,
     former: int | None = None,
+    opened: Callable[[int], None] = lambda _: None,
 ) -> Analysed:
     """Play `camera`, a recording, by `play`; return when its poses are committed and stored.
 
-    `former` is the session that it goes on with, if any.
+    `former` is the session that it goes on with, if any; `opened` is told which it plays.
 
     Raises:
         SourceError: it can't be opened, or broke; what came before is stored.
@@ -101,7 +102,7 @@ def analyse(
         check_roles(bus)
         before = session_state(bus, camera.name)
         known = None if before is None or before.session == former else before.session
-        watch = _Watch(bus, camera.name, progress, known)
+        watch = _Watch(bus, camera.name, progress, known, opened)
         report = watch.until_all_is_done(play)
         return _summed_up(bus, camera.name, watch.session, report)
 
@@ -154,6 +155,7 @@ class _Watch:
     camera: str
     progress: Progress
     former: int | None
+    opened: Callable[[int], None]
     session: int | None = None
     _seen: object = None
     _since_s: float = field(default_factory=time.monotonic)
@@ -177,7 +179,9 @@ class _Watch:
             return False
         if state is None or state.session == self.former:
             return True
-        self.session = state.session
+        if state.session != self.session:
+            self.session = state.session
+            self.opened(state.session)
         self.progress.reach(state.committed)
         self._mind_the_stall((state, waiting), _left(state, waiting))
         return not (state.in_flight or waiting)

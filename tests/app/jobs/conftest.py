@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(autouse=True)
+def analyses_are_noted_in_a_folder_of_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def ghostpose(capfd: pytest.CaptureFixture[str]) -> Command:
     """Run `ghostpose ...` in this process and return what it prints on both."""

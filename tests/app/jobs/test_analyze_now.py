@@ -1,4 +1,5 @@
-"""Recordings analysed by one command, without a queue: in a deployment, or all by itself."""
+"""Recordings analysed by one command in a deployment, without a queue; all by itself it is in
+test_analyze_again.py."""
 
 from __future__ import annotations
 
@@ -57,20 +58,6 @@ def test_a_camera_of_the_configuration_lends_its_recording_its_zones(
     with closing(sqlite3.connect(site.database)) as database:
         kinds = {kind for (kind,) in database.execute("SELECT kind FROM events")}
     assert "enter" in kinds
-
-
-def test_without_a_deployment_it_is_a_pipeline_of_its_own(
-    ghostpose: Command, tmp_path: Path
-) -> None:
-    config, store = tmp_path / "stub.yaml", tmp_path / "poses.sqlite"
-    config.write_text("inference: {engine: 'stub:1'}")
-    videos = (f"pattern:frames=30{SMALL}", "no.mp4")
-    kept = ("--store", f"sqlite:///{store}")
-    said = ghostpose("analyze", *videos, *kept, "--config", config, "--height", "64", code=2)
-    assert "pattern: 30 frames, 30 poses, 0 skipped, 0 gaps" in said
-    assert "no.mp4" in said
-    with closing(sqlite3.connect(store)) as database:
-        assert database.execute("SELECT count(*) FROM poses").fetchone() == (30,)
 
 
 @pytest.mark.parametrize(
