@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from ghostpose.config import CameraConfig
+    from ghostpose.logs import LogSettings
 
 warm_up(GroupingOptions())  # once, in the fork server, instead of in each life
 
@@ -109,7 +110,8 @@ def camera_main(
     partitions: int | None,
     resume: int | None,
     pipe: Connection,
-    log_level: int,
+    logs: LogSettings,
+    leave_open: bool,
 ) -> None:
     """Be a camera's process, as the supervisor starts it, whose lives end as planned.
 
@@ -122,7 +124,7 @@ def camera_main(
         file.write(f"{os.getpid()}\n")
     points = (folder / "plan").read_text().splitlines()
     Points(folder / "log", points[number] if number < len(points) else None).install()
-    _camera_main(camera, bus_url, partitions, resume, pipe, log_level)
+    _camera_main(camera, bus_url, partitions, resume, pipe, logs, leave_open)
 
 
 def plan_folder(camera: str) -> Path:
