@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from job_site import JobSite
+from job_support import DOOR, FIRST, HALL, SECOND
 from waiting import wait_until
 
 from app.jobs.journal import Journal, recording_of
 from ghostpose.bus import Bus
 from ghostpose.bus.sessions import session_state
 from ghostpose.config import CameraConfig
+from ghostpose.types import EventMessage
 from ingest.supervisor import run_ingest
+from postprocess.store import Batch, open_database, queries, write_batch
+from postprocess.store.removal import remove_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,3 +186,29 @@ def test_where_nothing_can_be_noted_it_is_said_and_done_all_the_same(tmp_path: P
     said: list[str] = []
     assert Journal(tmp_path / "state", said.append).begin("hall", "it", 7, again=False)
     assert "set XDG_STATE_HOME" in said[0]
+
+
+def test_only_what_was_cut_off_goes_from_the_store(store_url: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    shutil.copy(store_url.removeprefix("sqlite:///"), copy)
+    engine = open_database(f"sqlite:///{copy}")
+
+    def stored() -> set[tuple[str, int]]:
+        cameras = queries.cameras(engine)
+        return {
+            (one.name, s.session) for one in cameras for s in queries.sessions(engine, one.name)
+        }
+
+    everything = {(HALL, FIRST), (HALL, SECOND), (DOOR, FIRST)}
+    end = EventMessage("session_end", HALL, FIRST, 40, {"frames_read": 40, "skipped": {}})
+    with engine.begin() as connection:
+        write_batch(connection, Batch((), (end,)))
+    assert remove_cut_off(engine, HALL, since=FIRST, until=SECOND, known=()) == ()
+    assert stored() == everything, "somebody else's, which came to its end"
+    assert remove_cut_off(engine, HALL, since=FIRST, until=SECOND, known=(FIRST, SECOND)) == (
+        FIRST,
+    )
+    assert stored() == {(HALL, SECOND), (DOOR, FIRST)}
+    assert queries.events(engine, HALL, 0, 2e9) == ()
+    assert remove_cut_off(engine, HALL, since=FIRST, until=SECOND + 1, known=()) == (SECOND,)
+    engine.dispose()
