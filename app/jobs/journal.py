@@ -54,9 +54,8 @@ class Journal:
     @classmethod
     def of(cls, site: str, say: Callable[[str], None]) -> Self:
         """Return that of a site, by whatever names it."""
-        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         name = hashlib.sha256(site.encode()).hexdigest()[:16]
-        return cls(Path(base) / "ghostpose" / "analyses" / name, say)
+        return cls(_state_folder() / "ghostpose" / "analyses" / name, say)
 
     def begin(self, camera: str, recording: str, now_ms: int, *, again: bool) -> Entry:
         """Return what is known of an analysis, or else begin it; `again`: also if it is done."""
@@ -86,6 +85,15 @@ class Journal:
 
     def _path(self, camera: str) -> Path:
         return self.folder / f"{camera}.json"
+
+
+def _state_folder() -> Path:
+    if given := os.environ.get("XDG_STATE_HOME"):
+        return Path(given)
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:  # a user of a number only, as in containers
+        return Path("/dev/null")  # where nothing can be kept, which is said
 
 
 def recording_of(camera: CameraConfig, *how: str) -> str:

@@ -181,11 +181,17 @@ def test_a_damaged_entry_counts_as_none(tmp_path: Path, content: bytes) -> None:
     assert Journal(tmp_path, print).begin("hall", "it", 7, again=False).since_ms == 7
 
 
-def test_where_nothing_can_be_noted_it_is_said_and_done_all_the_same(tmp_path: Path) -> None:
+def test_where_nothing_can_be_noted_it_is_said_and_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "state").touch()
     said: list[str] = []
     assert Journal(tmp_path / "state", said.append).begin("hall", "it", 7, again=False)
-    assert "set XDG_STATE_HOME" in said[0]
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 54_321)  # nobody's number: a user without a home
+    assert Journal.of("site", said.append).begin("hall", "it", 7, again=False)
+    assert ["set XDG_STATE_HOME" in one for one in said] == [True, True]
 
 
 def test_only_what_was_cut_off_goes_from_the_store(store_url: str, tmp_path: Path) -> None:
