@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ghostpose.allocator import keep_freed_memory
@@ -28,6 +27,7 @@ from workers.engines import create_engine
 from workers.engines.padding import padded_side
 from workers.holding import Holding
 from workers.intake import Intake
+from workers.lanes import side_by_side
 from workers.outlet import Done, Outlet
 
 if TYPE_CHECKING:
@@ -108,11 +108,8 @@ class Worker:
             self._holding,
             self._outlet,
             Intake(inlet, self._options, self._holding, self._clock, self._stop, lanes) as intake,
-            ThreadPoolExecutor(lanes, "lane") as pool,
         ):
-            working = [pool.submit(self._work, intake) for _ in range(lanes)]
-        for lane in working:
-            lane.result()
+            side_by_side(lanes, lambda: self._work(intake))
         self._leave()
         return self._counts
 
