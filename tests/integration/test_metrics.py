@@ -150,7 +150,8 @@ def test_the_numbers_of_all_processes_are_together(scrape: Scrape) -> None:
     poses = value(scrape, "ghostpose_frames_total", outcome="pose")
     assert poses > 0
     for stage in ("decode", "inference", "commit"):
-        assert value(scrape, "ghostpose_stage_seconds_count", stage=stage) == poses
+        counted = value(scrape, "ghostpose_stage_seconds_count", stage=stage)
+        assert abs(counted - poses) <= 1, "one frame may be half counted: the camera goes on"
     roles = {row["role"] for row in scrape["ghostpose_heartbeat_timestamp_seconds"]}
     assert roles == {"ingest", "inference", "postprocess", "store"}
     assert {row["role"] for row in scrape["ghostpose_turn_timestamp_seconds"]} == roles | {"run"}
