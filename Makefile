@@ -50,12 +50,13 @@ demo: .venv/.run
 
 PYTEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
-# torch and OpenVINO get fresh processes: in two runs of three a process that had run everything else
-# before died there by a segmentation fault (without a trace; why isn't known), and never a fresh one.
+# torch and OpenVINO get fresh processes each: one that had run others before died there by a
+# segmentation fault now and then (without a trace; why isn't known), and never a fresh one.
 test: .venv/.test-$(TORCH)
 ifeq ($(TESTS),tests)
 	$(PYTEST) tests --ignore=tests/training --ignore=tests/workers
-	$(PYTEST) tests/training tests/workers
+	$(PYTEST) tests/training
+	$(BIN)/pytest tests/workers
 else
 	$(PYTEST) $(TESTS)
 endif
