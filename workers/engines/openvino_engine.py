@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import openvino
@@ -20,7 +20,7 @@ from workers.engines.openvino_device import (
     float_precision,
 )
 from workers.engines.openvino_network import Network, open_network
-from workers.engines.openvino_requests import LANES, NetworkOfSize, Requests
+from workers.engines.openvino_requests import NetworkOfSize, Requests
 from workers.engines.padding import FILL, common_size
 from workers.engines.protocol import MAX_SHAPES
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from ghostpose.types import ByteArray, Maps
     from workers.engines.protocol import EngineOptions, Precision
+
+LANES: Final = 2
+"""Calls that go on at once: while the last pictures of one are done, the next one's have begun."""
 
 
 class OpenVinoEngine:
@@ -64,8 +67,8 @@ class OpenVinoEngine:
         # In an int8 network it is what the layers that aren't compute in.
         floats = float_precision(self._core, device) if wanted == "int8" else wanted
         self._several = options.batch > 1 and not options.deterministic
-        self._compile = partial(_compile, self._core, network, device, options, floats)
         self.lanes = LANES if self._several else 1
+        self._compile = partial(_compile, self._core, network, device, options, floats, self.lanes)
         self._sizes: OrderedDict[tuple[int, int], NetworkOfSize] = OrderedDict()
         self._choosing = threading.Lock()
 
@@ -99,6 +102,7 @@ def _compile(
     device: str,
     options: EngineOptions,
     floats: Precision,
+    lanes: int,
     size_hw: tuple[int, int],
     *,
     several: bool,
@@ -108,7 +112,7 @@ def _compile(
     cells_hw = height // STRIDE, width // STRIDE
     model = _reshape(network, (1, height, width, 3), cells_hw)
     settings = compile_settings(options, device, floats, several=several)
-    return Requests(core.compile_model(model, device, settings), network, cells_hw)
+    return Requests(core.compile_model(model, device, settings), network, cells_hw, lanes)
 
 
 def _reshape(

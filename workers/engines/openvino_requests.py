@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import openvino
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from ghostpose.types import ByteArray, FloatArray
     from workers.engines.openvino_network import Network
-
-LANES: Final = 2
-"""Calls that go on at once: while the last pictures of one are done, the next one's have begun."""
 
 _log = logging.getLogger("workers.engines.NetworkOfSize")
 
@@ -73,19 +70,23 @@ class NetworkOfSize:
 
 
 class Requests:
-    """A compiled network, with as many requests as run side by side, for each lane."""
+    """A compiled network, with as many requests as run side by side, for each of so many lanes."""
 
     def __init__(
-        self, compiled: openvino.CompiledModel, network: Network, cells_hw: tuple[int, int]
+        self,
+        compiled: openvino.CompiledModel,
+        network: Network,
+        cells_hw: tuple[int, int],
+        lanes: int,
     ) -> None:
         self._network, self._cells_hw = network, cells_hw
         count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._free: queue.SimpleQueue[list[openvino.InferRequest]] = queue.SimpleQueue()
-        for _ in range(LANES):
+        for _ in range(lanes):
             self._free.put([compiled.create_infer_request() for _ in range(count)])
 
     def run(self, images: Sequence[ByteArray]) -> list[Maps]:
-        """Return the maps of each picture, in order; from a third thread, after waiting."""
+        """Return the maps of each picture, in order; once a lane is free."""
         requests = self._free.get()
         try:
             return self._run(requests, images)
