@@ -60,8 +60,8 @@ PRELOADED: Final = ("app.jobs.exports", "app.jobs.report", "app.jobs.retention")
 LONGEST_WAIT_S: Final = 5.0
 """How long a worker waits at most before it tries a server again that is away."""
 
-OUTCOMES: Final = {"finished": "finished", "failed": "failed", "stopped": "stopped"}
-"""What became of a job, by its status; any other means that it is to be done again."""
+ENDED: Final = frozenset({"finished", "failed", "stopped"})
+"""States of a job that is over; in any other it is to be done again."""
 
 _LIFE_LONGER_S: Final = 15
 """RQ waits for jobs for so much less than a worker's life."""
@@ -116,8 +116,8 @@ class JobWorker(Worker):
         super().monitor_work_horse(job, queue)
         forget_gauges_of(pid)
         with suppress(InvalidJobOperation):  # it is forgotten already
-            outcome = OUTCOMES.get(job.get_status().value, "returned")
-            count(JOBS, _kind_of(job), outcome)
+            status = job.get_status().value
+            count(JOBS, _kind_of(job), status if status in ENDED else "returned")
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Do a job, in its own process, which dies with the worker."""
