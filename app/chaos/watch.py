@@ -6,6 +6,7 @@ import os
 import statistics
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +29,7 @@ SAMPLE_S: Final = 5.0
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class _Beside:
+class _Beside(ABC):
     """Does its work in a thread of its own from `with` on, until the block ends."""
 
     def __init__(self) -> None:
@@ -43,8 +44,9 @@ class _Beside:
         self._done.set()
         self._thread.join()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Work until `_done` is set."""
 
 
 class Consumer(_Beside):
