@@ -64,14 +64,15 @@ def choose_precision(core: openvino.Core, device: str, options: EngineOptions) -
 
 def _has_int8(network: Path) -> bool:
     """Return whether the network in int8 is there; say so if it isn't."""
-    missing = [path for path in (network, network.with_suffix(".bin")) if not path.is_file()]
-    for path in missing[:1]:
+    files = (network, network.with_suffix(".bin"))
+    missing = next((path for path in files if not path.is_file()), None)
+    if missing is not None:
         _LOG.warning(
             "the int8 network that comes with ghostpose isn't there (%s): it runs in floating"
             " point, which is slower; install ghostpose again",
-            path,
+            missing,
         )
-    return not missing
+    return missing is None
 
 
 def float_precision(core: openvino.Core, device: str) -> Precision:
