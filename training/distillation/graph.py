@@ -58,7 +58,7 @@ class TorchGraph(nn.Module):
         if missing:
             raise DataError(f"network {path} has no operation {missing[0]!r}")
         wanted = [by_name[name] for name in outputs]
-        self._steps: list[Operation] = []
+        steps: list[Operation] = []
         passed_on: dict[str, str] = {}
         for operation in _needed(operations, wanted):
             if operation.type in ("Const", "Parameter"):
@@ -75,9 +75,9 @@ class TorchGraph(nn.Module):
             elif operation.type == "FakeQuantize":  # between layers: left out
                 passed_on[operation.id] = inputs[0]
             else:
-                self._steps.append(replace(operation, inputs=inputs))
+                steps.append(replace(operation, inputs=inputs))
         self._outputs = tuple(passed_on.get(one, one) for one in wanted)
-        self._steps = _with_biases(self._steps, constants, self._outputs)
+        self._steps = _with_biases(steps, constants, self._outputs)
         self._over = _last_uses(self._steps, self._outputs)
         self._input = next(one.id for one in operations if one.type == "Parameter")
         used = {one for step in self._steps for one in step.inputs}
