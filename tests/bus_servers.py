@@ -6,12 +6,12 @@ import random
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import pytest
 import redis
+from waiting import wait_until
 
 from ghostpose.bus.embedded import _find_binary
 
@@ -26,15 +26,14 @@ MASTER: Final = "main"
 
 def until(condition: Callable[[], object], what: str, limit_s: float = 30.0) -> None:
     """Wait until `condition` holds; a server that doesn't answer yet doesn't fulfil it."""
-    deadline = time.monotonic() + limit_s
-    while True:
+
+    def holds() -> bool:
         try:
-            if condition():
-                return
+            return bool(condition())
         except redis.RedisError:
-            pass
-        assert time.monotonic() < deadline, f"{what}: did not happen within {limit_s} s"
-        time.sleep(0.02)
+            return False
+
+    wait_until(holds, what, limit_s)
 
 
 def free_ports(count: int) -> list[int]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from waiting import wait_until
 
 if TYPE_CHECKING:
     import ssl
@@ -189,7 +190,5 @@ def unused_port() -> int:
 def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 30.0) -> float:
     """Wait until `condition` holds; return how many seconds that took."""
     began_s = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began_s < limit_s, f"{what} did not happen within {limit_s} s"
-        time.sleep(0.02)
+    wait_until(condition, what, limit_s)
     return time.monotonic() - began_s

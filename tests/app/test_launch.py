@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import waiting
 
 from app.launch import SAID_KEPT, Children, ProcessDiedError
 from app.processes import PROCESSES, row_of
@@ -22,11 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    until = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
+wait_until = partial(waiting.wait_until, what="what this test waits for", limit_s=20.0)
 
 
 class Scripted(Children):

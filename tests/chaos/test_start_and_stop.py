@@ -63,7 +63,7 @@ class Command:
     def stop(self, times: int = 1) -> int:
         for _ in range(times):
             self.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            time.sleep(0.2)  # signals that come at one moment are one to Linux
         try:
             return self.process.wait(DRAINS_WITHIN_S)
         finally:

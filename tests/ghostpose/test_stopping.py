@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 
 from ghostpose import stopping
 from ghostpose.stopping import STOP_SIGNALS, StopEvent, stop_on_signals
@@ -104,11 +105,7 @@ with stop_on_signals():
 """
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until_s, "waited in vain"
-        time.sleep(0.01)
+wait_until = partial(waiting.wait_until, what="what this test waits for", limit_s=LIMIT_S)
 
 
 def start(script: str) -> subprocess.Popen[str]:

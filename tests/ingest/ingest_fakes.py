@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import waiting
 
 from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
 from ghostpose.types import EndMessage
@@ -93,19 +96,12 @@ class Consumer(threading.Thread):
         Raises:
             AssertionError: it did not within `limit_s`, or the consumer failed.
         """
-        wait_until(lambda: condition() or self.failure is not None, what, limit_s)
+        wait_until(lambda: condition() or self.failure is not None, what, limit_s=limit_s)
         if self.failure is not None:
             raise self.failure
 
 
-def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
-    """Wait until `condition` holds, or fail saying that `what` did not happen."""
-    pause = threading.Event()
-    for _ in range(round(limit_s / 0.01)):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError(f"{what} did not happen within {limit_s} s")
+wait_until = partial(waiting.wait_until, limit_s=20.0)
 
 
 class FakePublisher:

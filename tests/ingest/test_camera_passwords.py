@@ -80,7 +80,7 @@ def test_a_password_of_the_environment_opens_the_camera_and_is_shown_nowhere(
     with ingest(server.url, log) as process:
         consumer.wait_for(lambda: len(consumer.frames) > 3, "frames of the door", 60)
         locked.kill()  # what is said of a camera that breaks
-        wait_until(lambda: b"door: " in log.read_bytes(), "a word about it", 60)
+        wait_until(lambda: b"door: " in log.read_bytes(), "a word about it", limit_s=60)
         shown = all_that_is_shown(bus, server.url, log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -102,7 +102,7 @@ def test_a_wrong_password_is_told_and_a_right_one_in_its_file_is_taken_without_a
         return "" if state is None or state.problem is None else state.problem
 
     with ingest(server.url, log) as process:
-        wait_until(lambda: "refuses the user and password" in problem(), "the refusal", 60)
+        wait_until(lambda: "refuses the user and password" in problem(), "the refusal", limit_s=60)
         secret.write_text(PASSWORD)
         consumer.wait_for(lambda: len(consumer.frames) > 3, "frames of the door", 90)
         shown = all_that_is_shown(bus, server.url, log)

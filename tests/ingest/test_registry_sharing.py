@@ -32,7 +32,7 @@ def test_the_cameras_of_a_machine_that_dies_are_played_elsewhere_within_15_secon
         add(bus, name)
     wait_for_frames(consumer, *names)
     start()
-    wait_until(lambda: len(set(holders(bus).values())) == 2, "sharing between two", 60)
+    wait_until(lambda: len(set(holders(bus).values())) == 2, "sharing between two", limit_s=60)
     wait_for_frames(consumer, *names)
     of_first = [n for n, owner in holders(bus).items() if f"-{first.process.pid}-" in owner]
     before = {name: sessions(consumer, name)[-1] for name in of_first}
@@ -58,8 +58,8 @@ def test_what_a_camera_takes_of_the_processor_is_measured_and_kept_in_its_lease(
     def costs() -> dict[str, float]:
         return {name: lease.cost for name, lease in read_camera_leases(bus).items()}
 
-    wait_until(lambda: len(costs()) == 2 and min(costs().values()) > 0, "both costs", 60)
-    wait_until(lambda: costs()["large"] > 2 * costs()["small"], "the larger one's cost", 60)
+    wait_until(lambda: len(costs()) == 2 and min(costs().values()) > 0, "both costs", limit_s=60)
+    wait_until(lambda: costs()["large"] > 2 * costs()["small"], "the larger one's cost", limit_s=60)
     known = costs()
     assert ingest.stop() == 0
     assert costs()["large"] == pytest.approx(known["large"], rel=0.5), "the next one begins with it"

@@ -98,7 +98,7 @@ def test_a_region_outside_the_picture_is_told_and_put_right_again(
         state = read_camera_states(bus).get("door")
         return state is not None and "region 0,0 640x480 is not inside" in (state.problem or "")
 
-    wait_until(is_told, "the camera's problem", 40)
+    wait_until(is_told, "the camera's problem", limit_s=40)
     change(bus, "door", region=(0, 0, 32, 32))
     wait_for_frames(consumer, "door")
     assert consumer.frames[-1].picture.width == 64

@@ -7,14 +7,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import waiting
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "docs" / "media" / "vtest-cut.mp4"
@@ -24,11 +26,7 @@ SHORT_FRAMES = 80
 """What `slow_run` plays: four seconds in all, time enough to do something to it meanwhile."""
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
-    until = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
+wait_until = partial(waiting.wait_until, what="what this test waits for")
 
 
 @dataclass

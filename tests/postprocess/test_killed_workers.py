@@ -5,19 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import samples
+from waiting import wait_until
 
 from ghostpose.bus import Bus, FramePublisher, Full, Published
 from ghostpose.client import PoseReader
 from ghostpose.types import PoseMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ghostpose.bus import EmbeddedServer
 
@@ -85,11 +86,7 @@ def fleet(server: EmbeddedServer, bus: Bus) -> Iterator[Fleet]:
                 process.wait()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
+wait_for = partial(wait_until, what="what this test waits for", limit_s=LIMIT_S)
 
 
 @contextmanager

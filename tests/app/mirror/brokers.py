@@ -7,24 +7,20 @@ import signal
 import socket
 import subprocess
 import threading
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import paho.mqtt.client as mqtt
+import waiting
 from paho.mqtt.enums import CallbackAPIVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
-def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 30.0) -> None:
-    until = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < until, f"{what} did not happen within {limit_s} s"
-        time.sleep(0.01)
+wait_until = partial(waiting.wait_until, limit_s=30.0)
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import samples
 from roles import make_pipeline
+from waiting import wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, retention
 
@@ -153,9 +154,7 @@ def test_a_camera_goes_on_after_its_results_vanished(bus, monkeypatch: pytest.Mo
     monkeypatch.setattr(retention, "POSES_KEPT_S", 0.05)
     pipeline = make_pipeline(bus, "lobby")
     commit_crowds(pipeline, 1, people=1)
-    deadline = time.monotonic() + 5
-    while bus.client.exists(bus.keys.poses("lobby")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: not bus.client.exists(bus.keys.poses("lobby")), "the end of the results", 5)
     assert not pipeline.poses()
     monkeypatch.undo()
     commit_crowds(pipeline, 3, people=1)

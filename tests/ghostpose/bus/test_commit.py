@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import samples
 from roles import make_pipeline
+from waiting import wait_until
 
 from ghostpose.bus import CameraPosition, MapsReader, PartitionLeases
 from ghostpose.errors import BusError, InvalidValueError, LeaseLostError
@@ -318,9 +320,4 @@ def test_nothing_is_pending_in_a_new_deployment(pipeline) -> None:
     assert pipeline.maps.pending(pipeline.lease) == []
 
 
-def eventually(condition, limit_s: float = 5.0):
-    deadline = time.monotonic() + limit_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-    return value
+eventually = partial(wait_until, what="what this test waits for", limit_s=5.0)

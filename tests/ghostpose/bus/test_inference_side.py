@@ -8,6 +8,7 @@ import time
 import pytest
 import samples
 from roles import make_pipeline
+from waiting import wait_until
 
 from ghostpose.bus import Bus, FrameReader
 from ghostpose.types import GapMessage, MapsMessage
@@ -168,9 +169,7 @@ def test_a_held_frame_is_not_idle_and_counts_no_delivery(pipeline) -> None:
         rows = pipeline.bus.client.xpending_range(stream, "inference", "-", "+", 10)
         return {row["message_id"]: row["time_since_delivered"] for row in rows}
 
-    deadline = time.monotonic() + 5
-    while min(idle_ms().values()) < 50 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: min(idle_ms().values()) >= 50, "50 ms of idling", 5)
     (claimed,) = other.claim_idle(0, 1, leave_out=[held])
     assert claimed.entry_id == lost.entry_id
     assert pipeline.frames.hold([held, lost]) == 1, "what another took over stays there"

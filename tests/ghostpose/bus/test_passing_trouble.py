@@ -6,10 +6,12 @@ import logging
 import shutil
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from waiting import wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, PartitionLeases, heartbeats
 from ghostpose.bus.heartbeats import Heartbeats, worker_name
@@ -31,11 +33,7 @@ def own_bus(tmp_path: Path) -> Iterator[Bus]:
         yield bus
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+wait_for = partial(wait_until, what="what this test waits for", limit_s=10.0)
 
 
 def lose_replicas(bus: Bus) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import redis
 from streams_written import add_camera, add_event, add_poses, story
+from waiting import wait_until
 
 from ghostpose.client import Area, PoseGroup, Record, Where
 from ghostpose.errors import BusUnavailableError, InvalidValueError
 from ghostpose.types import EventMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ghostpose.bus import Bus, EmbeddedServer
 
 GROUP = "billing"
@@ -32,11 +31,7 @@ def url(server: EmbeddedServer, bus: Bus) -> str:
     return server.url
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
+until = partial(wait_until, limit_s=20.0)
 
 
 def members_of(bus: Bus) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import redis
 from jsonschema import Draft7Validator
 from scene import LEFT, RIGHT, frames, links, walk
 from typer.testing import CliRunner
+from waiting import wait_until
 
 from app.cli.main import app
 from ghostpose.bus import Bus
@@ -66,11 +67,7 @@ def told(bus: Bus) -> list[EventMessage]:
     return events
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+until = partial(wait_until, what="what this test waits for", limit_s=20.0)
 
 
 def link_until(url: str, condition: Callable[[], object]) -> int:
