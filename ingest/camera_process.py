@@ -55,10 +55,12 @@ def main(
     pipe: Connection,
     logs: LogSettings,
     leave_open: bool = False,
+    opened: Callable[[int], None] | None = None,
 ) -> None:
     """Play `camera`; send the number of each session, then the `CameraReport`, through `pipe`.
 
-    `leave_open`: asked to stop, it is gone at once: what has ended can't be gone on with.
+    `leave_open`: asked to stop, it is gone at once: what has ended can't be gone on with. `opened`
+    is told the number of a session in this process, before the first frame of it.
     """
     log_to_stderr(logs.level, logs.style)
     keep_freed_memory()
@@ -76,7 +78,12 @@ def main(
         except OSError:
             logging.getLogger("ingest.Camera").info("camera %s: nobody hears it", camera.name)
 
-    loop = CameraLoop(camera, bus_url, stop, partitions, resume, tell)
+    def begun(session: int) -> None:
+        if opened is not None:
+            opened(session)
+        tell(session)
+
+    loop = CameraLoop(camera, bus_url, stop, partitions, resume, begun)
     threading.Thread(target=_hear_supervisor, args=(pipe, loop, end), daemon=True).start()
     with dead_man_switch():
         report = loop.run()

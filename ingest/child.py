@@ -23,6 +23,7 @@ from ingest import camera_process
 from ingest.report import CameraReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
@@ -55,12 +56,14 @@ class CameraProcess:
     """A camera and its process, while there is one.
 
     `due_s`: when to start it, monotonic; `session`: the newest that it opened; `leave_open`: if it
-    is stopped before its end, it doesn't end its session.
+    is stopped before its end, it doesn't end its session; `opened`: is told each session in the
+    process, before its first frame, so it must be picklable.
     """
 
     camera: CameraConfig
     session: int | None = None
     leave_open: bool = False
+    opened: Callable[[int], None] | None = None
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     report: CameraReport | None = None
@@ -92,6 +95,7 @@ class CameraProcess:
                 theirs,
                 log_settings(),
                 self.leave_open,
+                self.opened,
             ),
             name=f"camera {self.camera.name}",
         )

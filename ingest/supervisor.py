@@ -16,7 +16,7 @@ from ingest.report import CameraReport
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ghostpose.config import CameraConfig
 
@@ -36,13 +36,15 @@ def run_ingest(
     partitions: int | None = None,
     former: Mapping[str, int] = MappingProxyType({}),
     leave_open: bool = False,
+    opened: Callable[[int], None] | None = None,
 ) -> tuple[CameraReport, ...]:
     """Play all cameras until their sources end, or until `stop`.
 
     Returns one report a camera, in the order given: what became of its frames, and the sentence
     for the user if something is wrong with it. `partitions` is used only if this creates the
     deployment (None: the default). `former`: sessions that recordings go on with; `leave_open`: one
-    that is stopped before its end leaves its session to be gone on with.
+    that is stopped before its end leaves its session to be gone on with. `opened` is told each
+    session in the camera's process, before its first frame, so it must be picklable.
 
     Raises:
         BusUnavailableError: no server answers at `bus_url` now. Later outages are waited for.
@@ -51,7 +53,10 @@ def run_ingest(
     with Bus.connect(bus_url, partitions=partitions) as bus:
         # A camera that finds the server emptied makes the same deployment again.
         partitions = bus.partitions
-    played = [CameraProcess(one, former.get(one.name), leave_open=leave_open) for one in cameras]
+    played = [
+        CameraProcess(one, former.get(one.name), leave_open=leave_open, opened=opened)
+        for one in cameras
+    ]
     return Supervisor(bus_url, played, stop, recording_restarts, partitions).run()
 
 

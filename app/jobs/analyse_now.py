@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.jobs.analysis import Analysed, analyse, check_roles
 from app.jobs.bars import shown
 from app.jobs.books import Books, site_of
-from app.jobs.journal import Journal, recording_of
+from app.jobs.journal import Journal, note_opened, recording_of
 from app.jobs.progress import Progress
 from app.pipeline import probe_all
 from app.runner import RunRequest, run_request
@@ -106,18 +107,18 @@ class _One:
         def play() -> CameraReport:
             before = {} if former is None else {camera.name: former}
             (report,) = run_ingest(
-                self.redis_url, [camera], self.stop, former=before, leave_open=True
+                self.redis_url,
+                [camera],
+                self.stop,
+                former=before,
+                leave_open=True,
+                opened=partial(note_opened, self.journal.folder, camera.name),
             )
             return report
 
-        def opened(session: int) -> None:
-            nonlocal entry
-            entry = entry.opened(session)
-            self.journal.keep(camera.name, entry)
-
         progress = Progress(self.bars.of(camera.name))
-        done = analyse(camera, self.redis_url, play, progress, former=former, opened=opened)
-        self.journal.keep(camera.name, entry.model_copy(update={"done": done}))
+        done = analyse(camera, self.redis_url, play, progress, former=former)
+        self.journal.note_done(camera.name, done)
         return Outcome(camera.name, done)
 
 

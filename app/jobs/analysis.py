@@ -85,11 +85,10 @@ def analyse(
     progress: Progress,
     *,
     former: int | None = None,
-    opened: Callable[[int], None] = lambda _: None,
 ) -> Analysed:
     """Play `camera`, a recording, by `play`; return when its poses are committed and stored.
 
-    `former` is the session that it goes on with, if any; `opened` is told which it plays.
+    `former` is the session that it goes on with, if any.
 
     Raises:
         SourceError: it can't be opened, or broke; what came before is stored.
@@ -102,7 +101,7 @@ def analyse(
         check_roles(bus)
         before = session_state(bus, camera.name)
         known = None if before is None or before.session == former else before.session
-        watch = _Watch(bus, camera.name, progress, known, opened)
+        watch = _Watch(bus, camera.name, progress, known)
         report = watch.until_all_is_done(play)
         return _summed_up(bus, camera.name, watch.session, report)
 
@@ -155,7 +154,6 @@ class _Watch:
     camera: str
     progress: Progress
     former: int | None
-    opened: Callable[[int], None]
     session: int | None = None
     _seen: object = None
     _since_s: float = field(default_factory=time.monotonic)
@@ -179,9 +177,7 @@ class _Watch:
             return False
         if state is None or state.session == self.former:
             return True
-        if state.session != self.session:
-            self.session = state.session
-            self.opened(state.session)
+        self.session = state.session
         self.progress.reach(state.committed)
         self._mind_the_stall((state, waiting), _left(state, waiting))
         return not (state.in_flight or waiting)

@@ -59,7 +59,7 @@ class Journal:
 
     def begin(self, camera: str, recording: str, now_ms: int, *, again: bool) -> Entry:
         """Return what is known of an analysis, or else begin it; `again`: also if it is done."""
-        known = self._read(camera)
+        known = self.read(camera)
         if known is None or known.recording != recording or (again and known.done is not None):
             known = Entry(recording=recording, since_ms=now_ms)
             self.keep(camera, known)
@@ -78,13 +78,29 @@ class Journal:
                 " can"
             )
 
-    def _read(self, camera: str) -> Entry | None:
+    def note_done(self, camera: str, done: Analysed) -> None:
+        """Add what came of an analysis."""
+        if (entry := self.read(camera)) is not None:
+            self.keep(camera, entry.model_copy(update={"done": done}))
+
+    def read(self, camera: str) -> Entry | None:
+        """Return what is known of a camera's analysis, if anything."""
         with suppress(OSError, ValidationError):
             return Entry.model_validate_json(self._path(camera).read_bytes())
         return None
 
     def _path(self, camera: str) -> Path:
         return self.folder / f"{camera}.json"
+
+
+def note_opened(folder: Path, camera: str, session: int) -> None:
+    """Add a session that an analysis has opened to its entry; for the process that plays it.
+
+    If that can't be kept, whoever began the entry has said so.
+    """
+    journal = Journal(folder, lambda _: None)
+    if (entry := journal.read(camera)) is not None:
+        journal.keep(camera, entry.opened(session))
 
 
 def _state_folder() -> Path:

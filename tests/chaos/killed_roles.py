@@ -29,10 +29,7 @@ from workers.loop import run_inference
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from ghostpose.config import CameraConfig
-    from ghostpose.logs import LogSettings
 
 warm_up(GroupingOptions())  # once, in the fork server, instead of in each life
 
@@ -104,15 +101,7 @@ def play(
 _camera_main: Final = camera_process.main
 
 
-def camera_main(
-    camera: CameraConfig,
-    bus_url: str,
-    partitions: int | None,
-    resume: int | None,
-    pipe: Connection,
-    logs: LogSettings,
-    leave_open: bool,
-) -> None:
+def camera_main(camera: CameraConfig, *arguments: Any) -> None:
     """Be a camera's process, as the supervisor starts it, whose lives end as planned.
 
     The n-th life ends at the n-th point of the plan; those after the last go on.
@@ -124,7 +113,7 @@ def camera_main(
         file.write(f"{os.getpid()}\n")
     points = (folder / "plan").read_text().splitlines()
     Points(folder / "log", points[number] if number < len(points) else None).install()
-    _camera_main(camera, bus_url, partitions, resume, pipe, logs, leave_open)
+    _camera_main(camera, *arguments)
 
 
 def plan_folder(camera: str) -> Path:

@@ -22,7 +22,7 @@ from waiting import wait_until
 
 from app.jobs.journal import Journal, recording_of
 from ghostpose.bus import Bus
-from ghostpose.bus.sessions import session_state
+from ghostpose.bus.sessions import SessionState, session_state
 from ghostpose.config import CameraConfig
 from ghostpose.types import EventMessage
 from ingest.supervisor import run_ingest
@@ -77,16 +77,24 @@ def sessions(database: Path) -> list[int]:
             return []
 
 
+def is_published(state: SessionState | None) -> bool:
+    """Whether a session has a frame."""
+    return state is not None and state.published > 0
+
+
 def test_in_a_deployment_a_killed_one_goes_on_in_its_session(
     server: EmbeddedServer, ghostpose: Command, tmp_path: Path
 ) -> None:
     with JobSite(lambda _: server.url, tmp_path, "stub:15") as site:
         common = ("--redis", site.url, "--height", "64", "--json")
         first = begun(*common)
-        wait_until(lambda: len(sessions(site.database)) == 1, "a part is stored")
-        kill_group(first)
-        (session,) = sessions(site.database)
-        assert len(site.stored("pattern")) < FRAMES
+        with Bus.connect(server.url) as bus:
+            wait_until(lambda: is_published(session_state(bus, "pattern")), "its first frame")
+            kill_group(first)
+            state = session_state(bus, "pattern")
+        assert state is not None
+        assert state.published < FRAMES
+        session = state.session
         said = ghostpose("analyze", VIDEO, *common)
         row = json.loads(said.splitlines()[0])["videos"]["pattern"]
         assert (row["session"], row["frames"], row["poses"]) == (session, FRAMES, FRAMES)
