@@ -48,18 +48,8 @@ environment: .venv/.test-$(TORCH)
 demo: .venv/.run
 	$(BIN)/ghostpose demo --output demo-output
 
-PYTEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-
-# torch and OpenVINO get fresh processes each: one that had run others before died there by a
-# segmentation fault now and then (without a trace; why isn't known), and never a fresh one.
 test: .venv/.test-$(TORCH)
-ifeq ($(TESTS),tests)
-	$(PYTEST) tests --ignore=tests/training --ignore=tests/workers
-	$(PYTEST) tests/training
-	$(BIN)/pytest tests/workers
-else
-	$(PYTEST) $(TESTS)
-endif
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: .venv/.test-$(TORCH)
 	$(BIN)/ruff check .

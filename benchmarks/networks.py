@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino
 
 from benchmarks.network_files import BASELINE, NETWORKS, POSE, eager, file_of
 from benchmarks.network_memory import memory_of_all
 from benchmarks.timing import in_turns, shown
 from workers.engines import create_engine
+from workers.engines.openvino_core import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ EAGER = "torch f32"
 
 def precisions() -> list[str]:
     """Return what OpenVINO computes in here."""
-    has = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has = CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["f32", *(["bf16"] if "BF16" in has else []), "int8"]
 
 

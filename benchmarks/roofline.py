@@ -20,6 +20,7 @@ from benchmarks.layers import MOVING, Layer, layers_of
 from benchmarks.network_files import BASELINE, POSE, file_of, shipped
 from benchmarks.networks import precisions
 from benchmarks.timing import in_turns
+from workers.engines.openvino_core import CORE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def _share(layers: list[Layer], ms: float, gflops: float, values_s: float) -> di
 
 def _model(network: str, precision: str, folder: Path) -> openvino.Model:
     path = file_of(network, precision, folder) or shipped(precision)
-    model = openvino.Core().read_model(path)
+    model = CORE.read_model(path)
     model.reshape([1, 3, *SIZE_HW])
     return model
 
@@ -131,7 +132,7 @@ def _compiled(model: openvino.Model, precision: str, **more: Any) -> openvino.Co
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         **more,
     }
-    return openvino.Core().compile_model(model, "CPU", settings)
+    return CORE.compile_model(model, "CPU", settings)
 
 
 def lines(result: dict[str, Any]) -> list[str]:

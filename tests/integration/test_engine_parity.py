@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-import openvino
 import pytest
 import torch
 
 from postprocess.grouping import GroupedPeople, GroupingOptions, group
 from workers.engines import create_engine
+from workers.engines.openvino_core import CORE
 
 if TYPE_CHECKING:
     from workers.engines import Engine
@@ -90,7 +90,7 @@ def test_torch_and_openvino_find_the_same_people(
 
 
 def test_bf16_finds_the_same_people(frames: list[np.ndarray], wanted: list[GroupedPeople]) -> None:
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute bf16 natively")
     engine = create_engine("openvino", device="cpu", precision="bf16")
     assert_same_people(find_people(engine, frames), wanted)

@@ -72,15 +72,14 @@ class OpenVinoTeacher:
         Raises:
             DataError: it can't be read, or lacks one of the outputs.
         """
-        import openvino
+        from workers.engines.openvino_core import CORE
 
         path = config.network.expanduser()
         if not path.is_file():
             raise DataError(f"teacher network {path} does not exist")
-        self.config = config
-        self._core = openvino.Core()
+        self.config, self._core = config, CORE
         try:
-            model = self._core.read_model(path)
+            model = CORE.read_model(path)
         except RuntimeError as error:
             raise DataError(f"teacher network {path} can't be read: {error}") from error
         self._model = _with_outputs(model, config, path)

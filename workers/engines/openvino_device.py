@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from ghostpose.errors import EngineError
 from ghostpose.network.weights import SHIPPED_INT8, SHIPPED_WEIGHTS
+from workers.engines.openvino_core import CORE
 
 if TYPE_CHECKING:
-    import openvino
-
     from workers.engines.protocol import EngineOptions, Precision
 
 _LOG: Final = logging.getLogger("workers.engines.openvino_device.choose_precision")
@@ -23,14 +22,14 @@ INT8_INSTRUCTIONS: Final = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 """As Linux calls them. Without any of them int8 is emulated, and slower than it could be."""
 
 
-def find_device(core: openvino.Core, wanted: str) -> str:
+def find_device(wanted: str) -> str:
     """Return OpenVINO's name of a device called `auto`, `cpu`, `gpu`, `gpu.1`, `npu`.
 
     Raises:
         EngineError: it isn't there.
     """
     device = "CPU" if wanted == "auto" else wanted.upper()
-    available = core.available_devices
+    available = CORE.available_devices
     if device not in {name for full in available for name in (full, full.split(".")[0])}:
         choices = ", ".join(name.lower() for name in available)
         raise EngineError(
@@ -40,13 +39,13 @@ def find_device(core: openvino.Core, wanted: str) -> str:
     return device
 
 
-def choose_precision(core: openvino.Core, device: str, options: EngineOptions) -> Precision:
+def choose_precision(device: str, options: EngineOptions) -> Precision:
     """Return what to compute in: what was asked for if the device has it, else the fastest.
 
     Raises:
         EngineError: the device doesn't compute in what was asked for.
     """
-    native = _native(core, device)
+    native = _native(device)
     if options.precision not in ("auto", "f32", "int8", *native):
         raise EngineError(
             f"this {device} computes {', '.join(('f32', *native))} natively, not"
@@ -59,7 +58,7 @@ def choose_precision(core: openvino.Core, device: str, options: EngineOptions) -
     is_shipped = options.weights == SHIPPED_WEIGHTS.with_suffix(".xml")
     if is_shipped and device == "CPU" and gains_from_int8() and _has_int8(SHIPPED_INT8):
         return "int8"
-    return float_precision(core, device)
+    return float_precision(device)
 
 
 def _has_int8(network: Path) -> bool:
@@ -75,13 +74,13 @@ def _has_int8(network: Path) -> bool:
     return missing is None
 
 
-def float_precision(core: openvino.Core, device: str) -> Precision:
+def float_precision(device: str) -> Precision:
     """Return the fastest floating-point format of a device."""
-    return next(iter(_native(core, device)), "f32")
+    return next(iter(_native(device)), "f32")
 
 
-def _native(core: openvino.Core, device: str) -> list[Precision]:
-    has = core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+def _native(device: str) -> list[Precision]:
+    has = CORE.get_property(device, "OPTIMIZATION_CAPABILITIES")
     return [name for name, word in _CAPABILITY.items() if word in has]
 
 

@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import openvino
 
 from ghostpose.errors import EngineError, WeightsError
 from ghostpose.network.weights import SHIPPED_INT8, SHIPPED_WEIGHTS
 from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS, STRIDE
+from workers.engines.openvino_core import CORE
 from workers.engines.openvino_device import (
     choose_precision,
     compile_settings,
@@ -26,6 +26,8 @@ from workers.engines.protocol import MAX_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import openvino
 
     from ghostpose.types import ByteArray, Maps
     from workers.engines.protocol import EngineOptions, Precision
@@ -49,13 +51,12 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, options: EngineOptions) -> None:
-        self._core = openvino.Core()
-        device = find_device(self._core, options.device)
+        device = find_device(options.device)
         self.device = device.lower()
-        wanted = choose_precision(self._core, device, options)
+        wanted = choose_precision(device, options)
         shipped = options.weights == SHIPPED_WEIGHTS.with_suffix(".xml")
         weights = SHIPPED_INT8 if shipped and wanted == "int8" else options.weights
-        network = open_network(self._core, weights, options.paf_offset_cells)
+        network = open_network(weights, options.paf_offset_cells)
         if wanted == "int8" and not network.is_int8:
             raise EngineError(
                 f"weights {weights} are not int8: make a network that is with ghostpose"
@@ -65,10 +66,10 @@ class OpenVinoEngine:
         self.paf_offset_cells = network.paf_offset_cells
         self._network = network
         # In an int8 network it is what the layers that aren't compute in.
-        floats = float_precision(self._core, device) if wanted == "int8" else wanted
+        floats = float_precision(device) if wanted == "int8" else wanted
         self._several = options.batch > 1 and not options.deterministic
         self.lanes = LANES if self._several else 1
-        self._compile = partial(_compile, self._core, network, device, options, floats, self.lanes)
+        self._compile = partial(_compile, network, device, options, floats, self.lanes)
         self._sizes: OrderedDict[tuple[int, int], NetworkOfSize] = OrderedDict()
         self._choosing = threading.Lock()
 
@@ -97,7 +98,6 @@ class OpenVinoEngine:
 
 
 def _compile(
-    core: openvino.Core,
     network: Network,
     device: str,
     options: EngineOptions,
@@ -112,7 +112,7 @@ def _compile(
     cells_hw = height // STRIDE, width // STRIDE
     model = _reshape(network, (1, height, width, 3), cells_hw)
     settings = compile_settings(options, device, floats, several=several)
-    return Requests(core.compile_model(model, device, settings), network, cells_hw, lanes)
+    return Requests(CORE.compile_model(model, device, settings), network, cells_hw, lanes)
 
 
 def _reshape(

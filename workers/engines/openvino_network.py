@@ -22,6 +22,7 @@ from ghostpose.errors import EngineError, WeightsError
 from ghostpose.network.exported import PAF_NAME, PCM_NAME, RECORD_KEY, ExportRecord, parse_record
 from ghostpose.network.weights import SHIPPED_WEIGHTS, file_sha256, read_header
 from ghostpose.skeleton import PAF_CHANNELS, PCM_CHANNELS
+from workers.engines.openvino_core import CORE
 
 _LOG: Final = logging.getLogger("workers.engines.openvino_network.open_network")
 
@@ -60,9 +61,7 @@ class Network:
     is_int8: bool
 
 
-def open_network(
-    core: openvino.Core, weights: Path, paf_offset_cells: float | None = None
-) -> Network:
+def open_network(weights: Path, paf_offset_cells: float | None = None) -> Network:
     """Return the network in `weights`; for .safetensors, its export, made once if need be.
 
     Raises:
@@ -70,8 +69,8 @@ def open_network(
         EngineError: a .safetensors file has no export yet, and torch isn't installed to make it or
             there is nowhere to keep it.
     """
-    path = _exported_from(core, weights) if weights.suffix == ".safetensors" else weights
-    model = _read_model(core, path)
+    path = _exported_from(weights) if weights.suffix == ".safetensors" else weights
+    model = _read_model(path)
     record, sidecar = _read_record(model, path), _read_sidecar(path) or _known(model)
     pcm, paf = (_find_output(model, path, *which) for which in _WANTED_OUTPUTS)
     said = record.header.paf_offset_cells if record is not None else sidecar.paf_offset_cells
@@ -88,7 +87,7 @@ def open_network(
 _WANTED_OUTPUTS: Final = ((PCM_NAME, PCM_CHANNELS), (PAF_NAME, PAF_CHANNELS))
 
 
-def _read_model(core: openvino.Core, path: Path) -> openvino.Model:
+def _read_model(path: Path) -> openvino.Model:
     if path.suffix not in NETWORK_SUFFIXES:
         raise WeightsError(f"weights {path}: wanted .safetensors, .xml or .onnx")
     for needed in (path, path.with_suffix(".bin") if path.suffix == ".xml" else path):
@@ -97,7 +96,7 @@ def _read_model(core: openvino.Core, path: Path) -> openvino.Model:
             hint = "it comes with ghostpose: install that again" if own else "check the path"
             raise WeightsError(f"network {needed} doesn't exist: {hint}")
     try:
-        return core.read_model(path)
+        return CORE.read_model(path)
     except RuntimeError as error:
         raise WeightsError(f"network {path} is damaged, or no {path.suffix} network") from error
 
@@ -162,13 +161,13 @@ def _attach_preprocessing(model: openvino.Model, path: Path, sidecar: Sidecar) -
     return process.build()
 
 
-def _exported_from(core: openvino.Core, weights: Path) -> Path:
+def _exported_from(weights: Path) -> Path:
     """Return an exported network that holds the tensors of the .safetensors file `weights`."""
     read_header(weights)
     sha256 = file_sha256(weights)
     cached = cache_folder() / f"{sha256}.xml"
     for candidate in (weights.with_suffix(".xml"), cached):
-        if _is_export_of(core, candidate, sha256):
+        if _is_export_of(candidate, sha256):
             return candidate
     if find_spec("torch") is None:
         raise EngineError(
@@ -190,11 +189,11 @@ def _exported_from(core: openvino.Core, weights: Path) -> Path:
     return cached
 
 
-def _is_export_of(core: openvino.Core, network: Path, weights_sha256: str) -> bool:
+def _is_export_of(network: Path, weights_sha256: str) -> bool:
     if not network.is_file():
         return False
     try:
-        record = _read_record(_read_model(core, network), network)
+        record = _read_record(_read_model(network), network)
     except WeightsError:
         return False
     return record is not None and record.weights_sha256 == weights_sha256

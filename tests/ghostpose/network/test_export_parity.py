@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 
 from ghostpose.errors import WeightsError
@@ -22,6 +21,7 @@ from ghostpose.network.weights import (
     read_header,
     save_network,
 )
+from workers.engines.openvino_core import CORE
 
 REFERENCE = Path(__file__).with_name("reference.npz")
 SHIPPED_IR = SHIPPED_WEIGHTS.with_suffix(".xml")
@@ -30,14 +30,14 @@ THIN = NetworkOptions(width=0.25, refinement_stages=0)
 
 def run_f32(model: Path, image_hw3: np.ndarray) -> list[np.ndarray]:
     hints = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(model, "CPU", hints)
+    compiled = CORE.compile_model(model, "CPU", hints)
     image_n3hw = image_hw3.transpose(2, 0, 1)[None].astype(np.float32)
     outputs = compiled(image_n3hw)
     return [outputs["pcm"][0], outputs["paf"][0]]
 
 
 def record_of(model: Path) -> ExportRecord:
-    loaded = openvino.Core().read_model(model)
+    loaded = CORE.read_model(model)
     path = [RECORD_KEY] if loaded.has_rt_info([RECORD_KEY]) else ["framework", RECORD_KEY]
     return parse_record(model.name, loaded.get_rt_info(path).value)
 
@@ -91,7 +91,7 @@ def test_shipped_network_gives_the_maps_of_the_shipped_weights() -> None:
 
 def test_shipped_network_has_no_batch_norm_left() -> None:
     """Every Multiply is a squeeze-excite's gate; a batch norm would leave its own scale."""
-    kinds = Counter(op.get_type_name() for op in openvino.Core().read_model(SHIPPED_IR).get_ops())
+    kinds = Counter(op.get_type_name() for op in CORE.read_model(SHIPPED_IR).get_ops())
     assert kinds["BatchNormInference"] == 0
     assert kinds["Multiply"] == 4
     assert kinds["Convolution"] + kinds["GroupConvolution"] == 97

@@ -158,7 +158,7 @@ def test_our_onnx_export_brings_its_own_offset(thin_weights: Path, tmp_path: Pat
 
 
 def test_safetensors_use_the_network_beside_them_if_it_is_theirs() -> None:
-    network = openvino_network.open_network(openvino.Core(), SHIPPED_WEIGHTS)
+    network = openvino_network.open_network(SHIPPED_WEIGHTS)
     assert network.path == SHIPPED_WEIGHTS.with_suffix(".xml")
 
 
@@ -176,7 +176,7 @@ def test_a_stale_network_beside_safetensors_is_not_used(
     shutil.copy(thin_weights, tmp_path / "pose.safetensors")
     for suffix in (".xml", ".bin"):
         shutil.copy(SHIPPED_WEIGHTS.with_suffix(suffix), tmp_path / f"pose{suffix}")
-    network = openvino_network.open_network(openvino.Core(), tmp_path / "pose.safetensors")
+    network = openvino_network.open_network(tmp_path / "pose.safetensors")
     assert network.path.parent == cache
 
 
