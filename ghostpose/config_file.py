@@ -117,7 +117,9 @@ def _line(node: yaml.Node) -> int:
 
 def _sentence(path: Path, root: yaml.Node, error: ValidationError) -> str:
     """Say the first mistake of a file in one sentence, and how many others there are."""
-    first, *others = error.errors(include_url=False)
+    # A misspelt name first: what it was to be is missing, and told to be, only because of it.
+    mistakes = error.errors(include_url=False)
+    first, *others = sorted(mistakes, key=lambda one: one["type"] != "extra_forbidden")
     where = f"{path}, line {_line(_node_at(root, first['loc']))}"
     rest = f" (and {len(others)} more)" if others else ""
     return f"{where}: {_mistake(first['loc'], first['type'], first['msg'])}{rest}"

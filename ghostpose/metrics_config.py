@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from ghostpose.frozen import Frozen
 
@@ -10,7 +12,7 @@ from ghostpose.frozen import Frozen
 class MetricsConfig(Frozen):
     """Metrics, health and traces for who watches. See docs/operations.md."""
 
-    listen: str | None = Field(default=None, pattern=r"^[^\s/]+:[0-9]{1,5}$", max_length=300)
+    listen: str | None = Field(default=None, max_length=300)
     """Where `/metrics`, `/healthz` and `/readyz` are served: `HOST:PORT`, such as `127.0.0.1:9464`;
     none = nowhere. It tells names of cameras to whoever asks. Processes on one host need a port
     each; `ghostpose run` has one for all."""
@@ -21,3 +23,10 @@ class MetricsConfig(Frozen):
 
     trace_every: int = Field(default=100, ge=1)
     """One frame in so many of each camera is told to the collector."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_host_and_port(cls, listen: str | None) -> str | None:
+        if listen is not None and not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", listen):
+            raise ValueError(f"{listen!r} is no HOST:PORT to listen at, as 127.0.0.1:9464")
+        return listen

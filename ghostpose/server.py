@@ -149,7 +149,8 @@ def client_for(url: str, options: Mapping[str, Any], clients: Clients, address: 
         return _client(url, {"retry_on_error": busy, **options}, clients)
     except ValueError as cause:
         raise BusUnavailableError(
-            f"{address!r} is no address of a Redis server: {cause}"
+            f"{address!r} is no address of a Redis server: {cause}; wanted one such as"
+            " redis://127.0.0.1:6379/0"
         ) from cause
 
 

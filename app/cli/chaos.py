@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from ghostpose.errors import ConfigError
+
 if TYPE_CHECKING:
     from app.chaos.drill import Outcome
 
@@ -46,6 +48,7 @@ def chaos(
     from app.chaos import report, timeline
     from app.stopping import StopAskedError, stop_signals_raised
 
+    _check_writable(timeline_to)
     chosen = secrets.randbelow(10**6) if seed is None else seed
     typer.echo(f"seed {chosen}")
     try:
@@ -61,6 +64,19 @@ def chaos(
         typer.echo("\n".join(("broken:", *(f"  {one}" for one in outcome.ledger.violations))))
     typer.echo(json.dumps(report.values(outcome, chosen)))
     raise typer.Exit(1 if outcome.ledger.violations else 0)
+
+
+def _check_writable(file: Path | None) -> None:
+    """Make the file, so that a drill of hours doesn't end at its name.
+
+    Raises:
+        ConfigError: it can't be written.
+    """
+    try:
+        if file is not None:
+            file.touch()
+    except OSError as error:
+        raise ConfigError(f"--timeline {file}: can't be written: {error.strerror}") from error
 
 
 def _drill(seconds: float, seed: int, calm: bool) -> tuple[Outcome, list[str]]:

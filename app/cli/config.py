@@ -18,7 +18,7 @@ app = typer.Typer(
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML file to check")],
 ) -> None:
-    """Check FILE: every mistake is one sentence with its line, and the exit code is 2."""
+    """Check FILE: its first mistake is one sentence with the line, and the exit code is 2."""
     from ghostpose.config_file import load_config
 
     config = load_config(file)

@@ -143,6 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output has gone: not an error of ours, and nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except PermissionError as error:
+        what = f"{error.filename or 'a file'}: {error.strerror}"
+        _fail(f"{what}: name another place, or give this user the right", 2, debug=debug)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _fail(f"internal error: {reason}; run again with --debug for the trace", 1, debug=debug)

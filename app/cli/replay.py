@@ -47,8 +47,10 @@ def replay(
     settings = read_config(config, inference=given)
     try:
         recording = read_recording(file)
-    except (DecodeError, OSError) as error:
-        raise ConfigError(f"no recording can be read: {error}") from error
+    except DecodeError as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"recording {file} can't be read: {error.strerror}") from error
     found = replay_recording(recording, worker_options(settings))
     if as_json:
         typer.echo(json.dumps(found.as_json_values()))

@@ -37,6 +37,8 @@ def tail(
     stop = stop_event()
     start: Literal["begin", "now"] = "begin" if from_start else "now"
     with PoseReader(redis or DEFAULT_REDIS_URL, cameras or None, start=start) as reader:
+        for unknown in sorted(set(cameras or ()) - set(reader.cameras)):
+            typer.echo(f"ghostpose: {_waiting_for(unknown)}", err=True)
         while not stop.is_set():
             for record in reader.read(block_s=0.5):
                 if not as_json:
@@ -44,6 +46,14 @@ def tail(
                 elif isinstance(record, PoseRecord):
                     typer.echo(record.json.decode())
             sys.stdout.flush()
+
+
+def _waiting_for(camera: str) -> str:
+    """Say that a camera isn't there: its name may be wrong, or it begins later."""
+    from ghostpose.printable import printable
+
+    name = printable(camera)
+    return f"there is no camera {name!r} yet: waiting for it (tail without names follows all)"
 
 
 def _line(record: PoseRecord | EventRecord) -> str:

@@ -30,7 +30,8 @@ def cameras_of(
     for video in videos:
         if is_live(video):
             raise ConfigError(
-                f"{video}: this is live, and has no end: only recordings are analysed"
+                f"{video}: this is live, and has no end: only recordings are analysed;"
+                " ghostpose run plays it"
             )
     named = with_cameras(
         GhostposeConfig(), [absolute(video) for video in videos], given, new={"credit": CREDIT}

@@ -82,8 +82,10 @@ def _read(path: Path) -> NDArray[np.float64]:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise DataError(f"ground truth {path} has over {MAX_FILE_BYTES} bytes")
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"ground truth {path} can't be read: {error}") from error
+    except OSError as error:
+        raise DataError(f"ground truth {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"ground truth {path} is no text: wanted MOTChallenge's gt.txt") from error
     rows = [_box(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     return np.array(rows, np.float64).reshape(-1, _FIELDS)
 

@@ -106,8 +106,9 @@ def disposed_on_errors(engine: Engine) -> Iterator[None]:
         engine.dispose()
         if engine.dialect.name != "sqlite":
             raise
+        hint = "; is its folder there, and writable?" if "unable to open" in str(error.orig) else ""
         raise StoreError(
-            f"store: {engine.url.database} can't be used as an SQLite database: {error.orig}"
+            f"store: {engine.url.database} can't be used as an SQLite database: {error.orig}{hint}"
         ) from error
     except BaseException:
         engine.dispose()

@@ -88,6 +88,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
         (["store", "--store", "sqlite:///a", "migrate"], "options go behind 'migrate'"),
         (["retention", "--store", "sqlite:///a"], "how much is to be kept?"),
         (["--log-level", "loud", "tail"], "'loud' is no log level"),
+        (["chaos", "--timeline", "/proc/none/x.svg"], "--timeline /proc/none/x.svg: can't be writ"),
     ],
 )
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str], words: str) -> None:
@@ -129,6 +130,14 @@ def test_a_bug_of_ours_is_one_sentence_that_says_how_to_see_more(
     assert len(lines) == 1
     assert "internal error: KeyError" in lines[0]
     assert "--debug" in lines[0]
+
+
+def test_a_place_that_may_not_be_written_is_the_users_and_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fail_with(PermissionError(13, "Permission denied", "/srv/x.onnx"), monkeypatch) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ghostpose: /srv/x.onnx: Permission denied: name another place")
 
 
 def test_a_reader_that_has_gone_is_no_error() -> None:

@@ -51,6 +51,11 @@ def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
         ),
         ("redis:\n  xyzzy: 1", "redis.xyzzy is no known setting; known: url, partitions"),
         ("cameras:\n- {name: x}", "cameras[0].source is missing"),
+        (
+            "cameras:\n- {name: x, sourc: a.mp4}",
+            "cameras[0].sourc is no known setting; did you mean 'source'? (and 1 more)",
+        ),
+        ("metrics: {listen: here}", "metrics.listen: 'here' is no HOST:PORT to listen at, as 127"),
         ("cameras:\n- {source: a, height: 3}", "cameras[0].height: input should be greater"),
         ("cameras:\n- {source: a, height: tall}", "cameras[0].height: input should be a valid int"),
         (

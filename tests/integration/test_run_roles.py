@@ -39,7 +39,10 @@ def test_roles_started_by_hand_deliver_and_drain(server: EmbeddedServer, tmp_pat
         Ghostpose(("postprocess", *redis)),
         Ghostpose(("store", *redis, "--store", database)),
     ]
+    # It may come before its camera, and says that it waits: the name may be wrong.
     tail = Ghostpose(("tail", "vtest-cut", "--json", "--from-start", *redis))
+    assert tail.process.stderr is not None
+    assert "there is no camera 'vtest-cut' yet: waiting" in tail.process.stderr.readline()
     options = ("--policy", "every", "--fps", "1", "--height", "64")
     ingest = Ghostpose(("ingest", str(CLIP), *options, *redis))
     assert ingest.finish().code == 0

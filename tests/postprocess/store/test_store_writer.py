@@ -227,6 +227,11 @@ def test_an_address_that_can_not_be_used_is_one_sentence(address, sentence):
         open_database(address)
 
 
+def test_a_database_in_a_folder_that_is_not_there_is_told_with_what_to_look_at(tmp_path):
+    with pytest.raises(StoreError, match="is its folder there, and writable"):
+        open_database(f"sqlite:///{tmp_path}/none/poses.sqlite")
+
+
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("these are my notes, and no database at all" * 100)
