@@ -57,7 +57,8 @@ class CameraProcess:
 
     `due_s`: when to start it, monotonic; `session`: the newest that it opened; `leave_open`: if it
     is stopped before its end, it doesn't end its session; `opened`: is told each session in the
-    process, before its first frame, so it must be picklable.
+    process, before its first frame, so it must be picklable; `last_words`: the report of a process
+    that is still there.
     """
 
     camera: CameraConfig
@@ -67,6 +68,7 @@ class CameraProcess:
     process: ForkServerProcess | None = None
     pipe: Connection | None = None
     report: CameraReport | None = None
+    last_words: CameraReport | None = None
     started_at_s: float = 0.0
     due_s: float = 0.0
     crashes: int = 0
@@ -120,20 +122,25 @@ class CameraProcess:
         assert self.pipe is not None
         self.process.join()
         code = self.process.exitcode
-        self._hear(self.pipe)
+        self.hear()
+        self.report, self.last_words = self.last_words, None
         self.pipe.close()
         self.process.close()
         self.process = self.pipe = None
         return code if self.report is None else None
 
-    def _hear(self, pipe: Connection) -> None:
-        """Take all that the process said."""
-        self.report = None
-        with suppress(EOFError):  # it is gone, and all is heard
-            while pipe.poll():
-                news = pipe.recv()
+    def hear(self) -> None:
+        """Take all that the process has said until now.
+
+        To be called now and then: after a few hundred sessions that nobody hears of, the pipe is
+        full, and the process waits for ever.
+        """
+        assert self.pipe is not None
+        with suppress(EOFError, OSError):  # it is gone, maybe without having heard all itself
+            while self.pipe.poll():
+                news = self.pipe.recv()
                 if isinstance(news, CameraReport):
-                    self.report = news
+                    self.last_words = news
                 else:
                     self.session = news
 

@@ -80,8 +80,12 @@ class PlayedCamera:
             return
         if self._kill_at_s is None and only_prepares(former, camera) and self._one.adopt(camera):
             return
-        self._one.session = None  # played otherwise, a frame of a number is another
+        self._forget_session()
         self._ask_to_end()
+
+    def _forget_session(self) -> None:
+        """Go on with none: played otherwise, a frame of a number is another."""
+        self._one.session = None
 
     def _ask_to_end(self) -> None:
         if self._one.process is not None and self._kill_at_s is None:
@@ -108,13 +112,16 @@ class PlayedCamera:
         if process is None:
             return
         if process.is_alive():
+            self._one.hear()
             if self._kill_at_s is not None and time.monotonic() > self._kill_at_s:
                 _log.warning("camera %s: killed, since it doesn't stop", self._wanted.name)
                 process.kill()
             return
         code, was_asked = self._one.collect(), self._kill_at_s is not None
         self._known_cost, self._meter, self._kill_at_s = self.cost, None, None
-        if not was_asked:
+        if was_asked:
+            self._forget_session()  # it may have told of one until its end
+        else:
             self._ended_by_itself(code)
 
     def _ended_by_itself(self, code: int | None) -> None:

@@ -109,7 +109,11 @@ class Supervisor:
 
     def _collect_ended(self) -> None:
         for one in self._all:
-            if one.process is not None and not one.process.is_alive():
+            if one.process is None:
+                continue
+            if one.process.is_alive():
+                one.hear()
+            else:
                 code = one.collect()
                 if one.report is None:
                     self._crashed(one, code)
