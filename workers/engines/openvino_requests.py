@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -99,14 +100,13 @@ class Requests:
         # OpenVINO reads and writes these arrays where they lie: they must outlive the requests.
         inputs = [np.require(image_hw3[None], requirements=("C", "W")) for image_hw3 in images]
         outputs = [self._empty_outputs() for _ in inputs]
-        try:
+        with ExitStack() as at_the_end:
+            for request in requests:
+                at_the_end.callback(request.wait)  # for each, also when another has failed
             for index, (image_nhw3, pair) in enumerate(zip(inputs, outputs, strict=True)):
                 request = requests[index % len(requests)]
                 request.wait()  # for an earlier picture of this call
                 self._start(request, image_nhw3, pair)
-        finally:
-            for request in requests:
-                request.wait()
         offset = self._network.paf_offset_cells
         return [Maps(pcm_nchw[0], paf_nchw[0], offset) for pcm_nchw, paf_nchw in outputs]
 
