@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STOP_GRACE_S: Final = 3.0
 """How long a worker that is to stop still tries to hand in what it holds."""
 
+STOPPING_WAIT_S: Final = 0.1
+
 _log = logging.getLogger("workers.Outlet")
 
 
@@ -60,6 +62,8 @@ class Outlet:
         self._stop, self._codec = stop, codec
         self._waiting: queue.Queue[Done | None] = queue.Queue(batch)
         self._failure: BaseException | None = None
+        self._stopping_since_s: float | None = None
+        self._gave_up = False
         self._thread = threading.Thread(target=self._run, name="outlet", daemon=True)
 
     def __enter__(self) -> Self:
@@ -125,18 +129,23 @@ class Outlet:
 
         Returns whether this worker was first; None: it is to stop, and the frame is left to others.
         """
-        backoff, stopping_since_s = Backoff(), None
+        backoff = Backoff()
         try:
-            while True:
+            while not self._gave_up:
                 try:
                     return step()
                 except (BusUnavailableError, BusFullError) as error:
                     if backoff.failures == 0:
                         _log.warning("waits to hand frames in: %s", error)
                 if self._stop.wait(backoff.next_s()):
-                    stopping_since_s = stopping_since_s or time.monotonic()
-                    if time.monotonic() - stopping_since_s > STOP_GRACE_S:
-                        return None
-                    time.sleep(0.1)
+                    self._gave_up = self._has_waited_long_enough()
+            return None
         finally:
             self._holding.let_go(delivery)
+
+    def _has_waited_long_enough(self) -> bool:
+        """Pause as one that is to stop, and say whether it is time to; for all frames together."""
+        if self._stopping_since_s is None:
+            self._stopping_since_s = time.monotonic()
+        time.sleep(STOPPING_WAIT_S)
+        return time.monotonic() - self._stopping_since_s > STOP_GRACE_S
