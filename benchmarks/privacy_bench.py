@@ -4,7 +4,7 @@ Pictures with people's key points in COCO's layout; the network of ghostpose, on
 picture. A face counts as hidden if every labelled key point of it lies in a masked area, a body if
 nine in ten of its key points do. In a stream those who are missed for a moment are hidden as well,
 so it is a little better there. Large people are those over a third of the picture's height: only of
-them a preview of 320 pixels shows a face.
+them a preview of 480 pixels shows a face.
 """
 
 from __future__ import annotations

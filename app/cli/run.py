@@ -66,7 +66,8 @@ def run(
     """Play sources through the whole pipeline: server, ingest, inference, post-processing, store.
 
     Recordings end by themselves; Ctrl-C or SIGTERM drains what is in flight and ends well. Exit
-    codes: 0 all ended well, 2 the user's mistake or a damaged file, 3 dead letters.
+    codes: 0 all ended well, 1 the machine's fault or ghostpose's own, 2 the user's mistake or a
+    damaged file, 3 dead letters.
     """
     from app.runner import RunRequest, run_request
     from app.settings import read_config, with_cameras, without_paused
