@@ -18,9 +18,7 @@ PrecisionName = Literal["auto", "f32", "bf16", "f16", "int8"]
 
 Sources = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="SOURCE", help="Video files, folders of pictures, or pattern: (a test pattern)"
-    ),
+    typer.Argument(metavar="SOURCE", help="Cameras' addresses, video files, folders of pictures"),
 ]
 ConfigFile = Annotated[
     Path | None,

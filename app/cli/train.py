@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from training.trainer import Reporter
 
 EXAMPLES: Final = (
-    "Example: ghostpose train --config configs/training/distill.yaml --set minutes=60\n"
-    "On two GPUs: torchrun --nproc-per-node 2 -m app.cli.main train --config "
+    "Example: ghostpose train --config configs/training/distill.yaml --set minutes=60;"
+    " on two GPUs: torchrun --nproc-per-node 2 -m app.cli.main train --config "
     "configs/training/coco.yaml"
 )
 
