@@ -187,7 +187,8 @@ class CameraLoop:
     def _superseded(self, error: StaleSessionError) -> CameraReport:
         """Another process has the camera now: as it should be for a live one, else a mistake."""
         _log.warning(
-            "camera %s: stops, since another ingest process has opened a newer session (%s)",
+            "camera %s: stops, since another ingest process has opened a newer session (%s); if"
+            " that is another camera, give one of them another name",
             self._camera.name, error,
         )  # fmt: skip
         problem = None
