@@ -164,15 +164,16 @@ def test_a_lease_of_another_partition_is_refused(pipeline) -> None:
         pipeline.commit_one(delivery, other)
 
 
-def test_taking_maps_waits_for_them_and_no_longer(pipeline) -> None:
+def test_taking_maps_waits_for_them_and_no_longer(pipeline, monkeypatch) -> None:
+    monkeypatch.setattr("ghostpose.bus.maps_reader.MAX_BLOCK_S", 10.0)
     pipeline.publish()
-    threading.Timer(0.1, pipeline.infer).start()
     started = time.monotonic()
+    threading.Timer(0.1, pipeline.infer).start()
     assert len(pipeline.maps.take([pipeline.lease], 10, 10)) == 1
-    assert 0.05 < time.monotonic() - started < 1.5
+    assert 0.05 < time.monotonic() - started < 5
     started = time.monotonic()
     assert not pipeline.maps.take([pipeline.lease], 10, 0.05), "pending entries must not wake it"
-    assert 0.04 < time.monotonic() - started < 1
+    assert 0.04 < time.monotonic() - started < 5
 
 
 def test_one_reader_serves_all_partitions_it_leases(bus) -> None:
@@ -320,4 +321,4 @@ def test_nothing_is_pending_in_a_new_deployment(pipeline) -> None:
     assert pipeline.maps.pending(pipeline.lease) == []
 
 
-eventually = partial(wait_until, what="what this test waits for", limit_s=5.0)
+eventually = partial(wait_until, what="what this test waits for", limit_s=60.0)

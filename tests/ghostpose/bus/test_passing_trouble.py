@@ -33,7 +33,7 @@ def own_bus(tmp_path: Path) -> Iterator[Bus]:
         yield bus
 
 
-wait_for = partial(wait_until, what="what this test waits for", limit_s=10.0)
+wait_for = partial(wait_until, what="what this test waits for", limit_s=60.0)
 
 
 def lose_replicas(bus: Bus) -> None:

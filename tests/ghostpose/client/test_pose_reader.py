@@ -12,6 +12,7 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 from roles import Pipeline, make_pipeline
+from waiting import wait_until
 
 from ghostpose.client import Cursor, EventRecord, PoseReader, PoseRecord, Record
 from ghostpose.client.batches import Batch, decode_batch
@@ -108,15 +109,16 @@ def test_now_means_after_the_reader_was_made(pipeline, server) -> None:
         assert story(read_all(reader)) == ["pose 2"]
 
 
-def test_reading_waits_for_what_comes_and_no_longer(pipeline, server) -> None:
+def test_reading_waits_for_what_comes_and_no_longer(pipeline, server, monkeypatch) -> None:
+    monkeypatch.setattr("ghostpose.client.questions.MAX_BLOCK_S", 10.0)
     with PoseReader(server.url) as reader:
-        threading.Timer(0.1, run, [pipeline, 1]).start()
         started = time.monotonic()
+        threading.Timer(0.1, run, [pipeline, 1]).start()
         assert story(reader.read(10)) == ["pose 0"]
-        assert 0.05 < time.monotonic() - started < 2
+        assert 0.05 < time.monotonic() - started < 5
         started = time.monotonic()
         assert reader.read(0.05) == []
-        assert 0.04 < time.monotonic() - started < 1
+        assert 0.04 < time.monotonic() - started < 5
 
 
 def test_only_the_chosen_cameras_are_read(bus, server) -> None:
@@ -132,10 +134,8 @@ def test_cameras_that_appear_later_are_read_from_their_begin(bus, server, monkey
     with PoseReader(server.url) as reader:
         assert reader.read(0) == []
         run(make_pipeline(bus, "late"), 2)
-        deadline = time.monotonic() + 5
         records: list[Record] = []
-        while len(records) < 3 and time.monotonic() < deadline:
-            records += reader.read(0.1)
+        wait_until(lambda: records.extend(reader.read(0.1)) or len(records) >= 3, "three records")
     assert story(records) == ["session_start", "pose 0", "pose 1"]
 
 
