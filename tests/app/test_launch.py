@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-wait_until = partial(waiting.wait_until, what="what this test waits for", limit_s=20.0)
+wait_until = partial(waiting.wait_until, what="what this test waits for", limit_s=60.0)
 
 
 class Scripted(Children):
@@ -70,13 +70,13 @@ def test_a_signal_that_comes_before_a_child_can_drain_waits_for_it(tmp_path: Pat
         "from app.stopping import stop_event\n"
         f"pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
         "time.sleep(0.3)\n"
-        "assert stop_event().wait(10)\n"
+        "assert stop_event().wait(60)\n"
     )
     with stop_signals_held():
         child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     wait_until((tmp_path / "started").exists)
     child.terminate()
-    assert child.wait(timeout=20) == 0
+    assert child.wait(timeout=60) == 0
 
 
 def test_ingest_that_ends_well_is_forgotten(children: Scripted) -> None:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from ghostpose.bus import EmbeddedServer, FrameDelivery
     from postprocess.lane import Counts
 
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 QUICK = PostprocessOptions(lease_ttl_s=0.5)
+STEADY = PostprocessOptions()
+"""Doesn't lose its lease, and do all again, where a busy machine stands still for a moment."""
 
 
 @contextmanager
@@ -230,7 +232,7 @@ def test_a_frame_that_grouping_fails_on_is_given_up_and_the_next_goes_on(
 
     monkeypatch.setattr(lane, "group", fails_once)
     deliveries = publish(free, 3)
-    with working(server, "one"):
+    with working(server, "one", STEADY):
         hand_in(free, deliveries)
         messages = poses(server, 2)
     assert [m.seq for m in messages] == [0, 2]
@@ -253,7 +255,7 @@ def test_a_commit_that_the_server_refuses_once_is_tried_again_though_nothing_new
 
     monkeypatch.setattr(MapsReader, "commit_pose", refused_once)
     deliveries = publish(free, 1)
-    with working(server, "one") as done:
+    with working(server, "one", STEADY) as done:
         hand_in(free, deliveries)
         (message,) = poses(server, 1)
     assert message.seq == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from waiting import wait_until
@@ -13,14 +13,18 @@ from app.jobs.analysis import ROLES
 from ghostpose.bus import Bus
 from postprocess.loop import run_postprocess
 from postprocess.store import run_store
-from workers.loop import run_inference
+from workers.engines.stub import StubEngine
+from workers.loop import Worker
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from ghostpose.types import ByteArray, Maps
+
 LIMIT_S = 60.0
+HELD_FOR_S = 60.0
 
 QUICK_TO_NOTICE = (
     "import app.jobs.worker as w; w.DEAD_S, w.CLEAN_EVERY_S, w.BEAT_S, w.LOOK_EVERY_S = 2, 1, 1, 1;"
@@ -29,19 +33,35 @@ QUICK_TO_NOTICE = (
 """A job worker that takes others for dead soon."""
 
 
+class _Held(StubEngine):
+    """Takes a millisecond a picture, and stands still where it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(0.001)
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.left = 0
+
+    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
+        if not self.left:
+            assert self.goes_on.wait(HELD_FOR_S), "nobody lets it go on"
+        self.left = max(0, self.left - len(images))
+        return super().infer(images)
+
+
 class JobSite:
     """Inference, post-processing and a store, until the block ends.
 
     `url_of` says where each finds the server; `url` is where jobs and commands do.
     """
 
-    def __init__(self, url_of: Callable[[str], str], folder: Path, engine: str = "stub:1") -> None:
+    def __init__(self, url_of: Callable[[str], str], folder: Path) -> None:
         self.url, self.database = url_of("jobs"), folder / "poses.sqlite"
         self.store_url = f"sqlite:///{self.database}"
         self._stop = threading.Event()
-        options = WorkerOptions(engine=engine, batch=1)
+        self._engine = _Held()
         self._roles: tuple[Callable[[], object], ...] = (
-            lambda: run_inference(url_of("infer"), options, self._stop),
+            lambda: self._infer(url_of("infer")),
             lambda: run_postprocess(url_of("postprocess"), self._stop),
             lambda: run_store(url_of("store"), self.store_url, self._stop),
         )
@@ -57,10 +77,25 @@ class JobSite:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._engine.goes_on.set()
         self._stop.set()
         for thread in self._threads:
             thread.join(LIMIT_S)
             assert not thread.is_alive()
+
+    @contextmanager
+    def held_after(self, frames: int) -> Iterator[None]:
+        """Infer so many more frames, and no other until the block ends."""
+        self._engine.left = frames
+        self._engine.goes_on.clear()
+        try:
+            yield
+        finally:
+            self._engine.goes_on.set()
+
+    def _infer(self, url: str) -> None:
+        with Bus.connect(url) as bus:
+            Worker(bus, "infer", self._engine, WorkerOptions(batch=1), self._stop).run()
 
     def stored(self, camera: str) -> list[tuple[int, int]]:
         """Return session and seq of each frame of a camera in the database."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ghostpose.bus import EmbeddedServer
 
 ROOT = Path(__file__).parents[3]
-FRAMES = 80
+FRAMES = 120
 VIDEO = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
@@ -52,7 +52,7 @@ def begun(*arguments: str) -> subprocess.Popen[bytes]:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
 
 
 def rows(database: Path, session: int | None = None) -> list[tuple[Any, ...]]:
@@ -85,10 +85,10 @@ def is_published(state: SessionState | None) -> bool:
 def test_in_a_deployment_a_killed_one_goes_on_in_its_session(
     server: EmbeddedServer, ghostpose: Command, tmp_path: Path
 ) -> None:
-    with JobSite(lambda _: server.url, tmp_path, "stub:15") as site:
+    with JobSite(lambda _: server.url, tmp_path) as site:
         common = ("--redis", site.url, "--height", "64", "--json")
-        first = begun(*common)
-        with Bus.connect(server.url) as bus:
+        with site.held_after(10), Bus.connect(server.url) as bus:
+            first = begun(*common)
             wait_until(lambda: is_published(session_state(bus, "pattern")), "its first frame")
             kill_group(first)
             state = session_state(bus, "pattern")
@@ -156,7 +156,7 @@ def test_one_that_is_stopped_leaves_its_session_open_and_the_next_goes_on_in_it(
             player.start()
             wait_until(is_full, "it has published what it may")
             stop.set()
-            player.join(20)
+            player.join(60)
             state = session_state(bus, "hall")
             assert state is not None
             opened.append(state.session)

@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobSite]:
         return f"redis://{user}:change-this-{user}@127.0.0.1:{server.port}"
 
     with server, server.client() as admin:
-        with JobSite(url_of, tmp_path_factory.mktemp("site"), "stub:10") as running:
+        with JobSite(url_of, tmp_path_factory.mktemp("site")) as running:
             yield running
         # redis-py introduces itself, and goes on without.
         assert {entry["object"] for entry in admin.acl_log()} <= {"client|setinfo"}
@@ -90,10 +90,11 @@ def work(site: JobSite) -> Iterator[Callable[..., Worker]]:
 
 
 FRAMES = 120
+PART = 30
+"""Frames after which a job is held, so that it is killed or stopped in its middle."""
 
 
 def analysis(name: str, frames: int = FRAMES) -> Analyze:
-    """Something that takes over a second, since the stand-in takes 10 ms a frame."""
     source = f"pattern:frames={frames}&fps=50&width=64&height=48"
     return Analyze(
         camera=CameraConfig(name=name, source=source, policy="every", credit=8, height=64)
@@ -148,12 +149,13 @@ def test_a_job_whose_worker_is_killed_goes_on_without_losing_or_doubling_a_frame
     site: JobSite, queue: JobQueue, work: Callable[..., Worker]
 ) -> None:
     job_id = queue.add(analysis("killed"), "analyze killed")
-    first = work()
-    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
-    first.kill()
-    first.end()
-    assert queue.state(job_id).status == "started", "nobody knows yet"
-    assert len(site.stored("killed")) < FRAMES
+    with site.held_after(PART):
+        first = work()
+        wait_until(lambda: queue.state(job_id).step.done == PART, "a part of it is done")
+        first.kill()
+        first.end()
+        assert queue.state(job_id).status == "started", "nobody knows yet"
+        assert len(site.stored("killed")) <= PART
     work()
     wait_until(lambda: queue.state(job_id).is_over, "another goes on")
     assert queue.state(job_id).tries_left == TRIES_MORE - 1
@@ -165,10 +167,11 @@ def test_a_worker_that_is_asked_to_stop_gives_its_job_back_and_it_costs_no_try(
 ) -> None:
     job_id = queue.add(analysis("stopped"), "analyze stopped")
     tries = queue.state(job_id).tries_left
-    first = work()
-    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
-    first.send_signal(signal.SIGTERM)
-    first.end()
+    with site.held_after(PART):
+        first = work()
+        wait_until(lambda: queue.state(job_id).step.done == PART, "a part of it is done")
+        first.send_signal(signal.SIGTERM)
+        first.end()
     assert first.returncode == 0
     assert (queue.state(job_id).status, queue.state(job_id).tries_left) == ("queued", tries)
     work("--until-empty", "--store", site.store_url).end()
@@ -179,14 +182,15 @@ def test_a_running_job_is_cancelled_and_done_again_where_it_was(
     site: JobSite, queue: JobQueue, work: Callable[..., Worker], ghostpose: Command
 ) -> None:
     job_id, address = queue.add(analysis("cancelled"), "analyze"), ("--jobs", site.url)
-    worker = work()
-    wait_until(lambda: queue.state(job_id).step.done > 10, "a part of it is done")
-    loaded = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8")
-    assert not any(name in loaded for name in HEAVY), "it forks, and these don't bear that"
-    ghostpose("jobs", "cancel", job_id, *address)
-    wait_until(lambda: queue.state(job_id).is_over, "it is stopped")
-    assert queue.state(job_id).status == "stopped"
-    assert len(site.stored("cancelled")) < FRAMES
+    with site.held_after(PART):
+        worker = work()
+        wait_until(lambda: queue.state(job_id).step.done == PART, "a part of it is done")
+        loaded = Path(f"/proc/{worker.pid}/maps").read_text(encoding="utf-8")
+        assert not any(name in loaded for name in HEAVY), "it forks, and these don't bear that"
+        ghostpose("jobs", "cancel", job_id, *address)
+        wait_until(lambda: queue.state(job_id).is_over, "it is stopped")
+        assert queue.state(job_id).status == "stopped"
+        assert len(site.stored("cancelled")) <= PART
     ghostpose("jobs", "retry", job_id, *address)
     wait_until(lambda: queue.state(job_id).is_over, "it is done")
     assert_every_frame_is_stored_once(site, queue, job_id)

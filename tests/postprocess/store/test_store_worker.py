@@ -25,7 +25,7 @@ from postprocess.store import worker as store_worker
 from postprocess.store.group_reader import GroupReader
 from postprocess.store.retention import Retention
 
-LIMIT_S = 15.0
+LIMIT_S = 60.0
 
 
 @contextmanager
