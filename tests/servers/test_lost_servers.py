@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ghostpose.client import Record
 
 FRAMES = 70
+MOST = FRAMES - 15
+"""Frames that are inferred before something is done to the servers: it is done in their middle."""
 PATTERN = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
@@ -45,10 +47,9 @@ def test_a_server_that_crashes_and_has_its_file_lost_nothing_that_it_acknowledge
     with (
         RealServer(make(), tmp_path / "server", options) as server,
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN) as whole,
+        Whole(lambda _: server.url, tmp_path, source=PATTERN, hold_after=MOST) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
-        assert bus.counters(CAMERA).poses < FRAMES - 5, "it is in the middle of its work"
         server.kill()
         before = list(whole.seen)
         server.start().wait()
@@ -71,11 +72,12 @@ def test_a_replica_takes_over_and_everything_goes_on(tmp_path: Path) -> None:
     """What the replica had not got is done again, or has a new session; never twice in one."""
     with ExitStack() as stack:
         watched = Watched(tmp_path, stack)
-        whole = stack.enter_context(Whole(lambda _: watched.url, tmp_path, source=PATTERN))
+        whole = stack.enter_context(
+            Whole(lambda _: watched.url, tmp_path, source=PATTERN, hold_after=MOST)
+        )
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         with Bus.connect(watched.url) as bus:
-            assert bus.counters(CAMERA).poses < FRAMES - 5, "it is in the middle of its work"
-        watched.master.kill()
+            watched.master.kill()
         until(watched.has_failed_over, "the replica takes over")
         report = whole.join_camera()
         assert (report.problem, report.tally.read) == (None, FRAMES)
@@ -155,11 +157,10 @@ def test_a_slot_moves_to_another_node_while_everything_runs(tmp_path: Path) -> N
     with (
         cluster(tmp_path / "cluster") as nodes,
         Bus.connect(nodes[0].url, partitions=4) as bus,
-        Whole(lambda _: nodes[0].url, tmp_path, source=PATTERN) as whole,
+        Whole(lambda _: nodes[0].url, tmp_path, source=PATTERN, hold_after=MOST) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         move_slot_of(bus, CAMERA, nodes)
-        assert bus.counters(CAMERA).poses < FRAMES - 5, "there was traffic all the while"
         report = whole.join_camera()
         whole.assert_ledger_balances(bus, report)
         assert (report.tally.published, report.sessions) == (FRAMES, 1)

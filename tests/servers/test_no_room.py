@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MAXMEMORY_MB = 32
 FRAMES = 70
+FIRST = 20
+"""Frames that are inferred while there is room."""
 PATTERN = f"pattern:frames={FRAMES}&fps=50&width=64&height=48"
 
 
@@ -70,11 +72,19 @@ def test_a_full_server_slows_the_whole_pipeline_and_is_recovered_from(
     with (
         RealServer(valkey(), tmp_path / "server", options) as server,
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN, policy=policy, loop=loop) as whole,
+        Whole(
+            lambda _: server.url,
+            tmp_path,
+            hold_after=FIRST,
+            source=PATTERN,
+            policy=policy,
+            loop=loop,
+        ) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         bus.client.setrange("others", MAXMEMORY_MB * 2**20, "x")
         refused = refusals(bus, "OOM")
+        whole.go_on()
         wait_until(lambda: refusals(bus, "OOM") > refused + 3, "publishing is refused")
         wait_until(lambda: bus.counters(CAMERA).in_flight == 0, "what is in flight is drained")
         drained = bus.counters(CAMERA).poses
@@ -96,10 +106,11 @@ def test_a_server_whose_disk_is_full_is_waited_for_and_loses_nothing(
     with (
         server,
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN) as whole,
+        Whole(lambda _: server.url, tmp_path, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
         with filled(small_disk):
+            whole.go_on()
             wait_until(lambda: refusals(bus, "MISCONF") > 5, "the server refuses to write")
         report = whole.join_camera()
         whole.assert_ledger_balances(bus, report)
@@ -114,10 +125,11 @@ def test_a_database_whose_disk_is_full_is_caught_up_with(
 ) -> None:
     with (
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, small_disk, source=PATTERN) as whole,
+        Whole(lambda _: server.url, small_disk, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: whole.rows("poses") > 5, "poses are stored")
         with filled(small_disk):
+            whole.go_on()
             wait_until(lambda: "disk is full" in caplog.text, "the database is refused its room")
             report = whole.join_camera()
             wait_until(lambda: bus.counters(CAMERA).poses == FRAMES, "poses don't wait for it")
@@ -127,7 +139,7 @@ def test_a_database_whose_disk_is_full_is_caught_up_with(
 def test_a_slow_database_holds_nobody_up(tmp_path: Path, server: EmbeddedServer) -> None:
     with (
         Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN) as whole,
+        Whole(lambda _: server.url, tmp_path, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: whole.rows("poses") > 5, "poses are stored")
         with closing(sqlite3.connect(whole.database)) as other:

@@ -9,8 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from held_engine import HeldEngine
 from waiting import wait_until
 
+from ghostpose.bus import Bus
+from ghostpose.bus.heartbeats import worker_name
 from ghostpose.client import PoseReader, PoseRecord
 from ghostpose.config import CameraConfig
 from ghostpose.errors import BusUnavailableError
@@ -18,21 +21,22 @@ from ingest.loop import run_camera
 from postprocess.loop import run_postprocess
 from postprocess.options import PostprocessOptions
 from postprocess.store import run_store
-from workers.loop import run_inference
+from workers.loop import Worker
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ghostpose.bus import Bus
     from ghostpose.client import Record
     from ingest.report import CameraReport
 
 CAMERA: Final = "hall"
 GUARANTEES: Final = Path(__file__).parents[2] / "docs" / "guarantees.md"
 LIMIT_S: Final = 60.0
-OPTIONS: Final = WorkerOptions(engine="stub:20", batch=1, min_idle_s=0.5)
-"""Slow enough for something to go wrong before a recording is over."""
+OPTIONS: Final = WorkerOptions(batch=1, min_idle_s=0.5)
+
+PAUSE_S: Final = 0.02
+"""What the stand-in for the network takes for a picture: so that there is traffic for a while."""
 
 POSTPROCESS: Final = PostprocessOptions(lease_ttl_s=1.0)
 
@@ -41,6 +45,8 @@ class Whole:
     """Plays a test pattern through all roles; `url_of` says where each role finds the server.
 
     `seen` is what an outside consumer gets, who reads from the begin and goes on after outages.
+    `hold_after`: no more frames than these are inferred until `go_on`, or somebody waits for the
+    camera's end.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class Whole:
         folder: Path,
         *,
         roles: Sequence[str] = ("postprocess", "infer", "store", "consumer", "ingest"),
+        hold_after: int | None = None,
         **camera: Any,
     ) -> None:
         self._roles = roles
@@ -62,6 +69,9 @@ class Whole:
         self._ingesting, self._stop = threading.Event(), threading.Event()
         self._failures: list[BaseException] = []
         self._threads: dict[str, threading.Thread] = {}
+        self._engine = HeldEngine(PAUSE_S)
+        if hold_after is not None:
+            self._engine.hold_after(hold_after)
 
     def __enter__(self) -> Self:
         for role in self._roles:
@@ -74,6 +84,7 @@ class Whole:
         self._threads[role].start()
 
     def __exit__(self, *_: object) -> None:
+        self.go_on()
         self._ingesting.set()
         if "ingest" in self._roles:
             self._join("ingest")
@@ -89,8 +100,17 @@ class Whole:
 
     def join_camera(self) -> CameraReport:
         """Wait for the camera's end, and return its report."""
+        self.go_on()
         self._join("ingest")
         return self.reports[-1]
+
+    def go_on(self) -> None:
+        """Infer all that comes from now on."""
+        self._engine.go_on()
+
+    def _infer(self, url: str) -> None:
+        with Bus.connect(url, partitions=4) as bus:
+            Worker(bus, worker_name("infer"), self._engine, OPTIONS, self._stop).run()
 
     def _join(self, role: str) -> None:
         self._threads[role].join(LIMIT_S)
@@ -102,7 +122,7 @@ class Whole:
             if role == "ingest":
                 self.reports.append(run_camera(self.camera, url, self._ingesting, 4))
             elif role == "infer":
-                run_inference(url, OPTIONS, self._stop, partitions=4)
+                self._infer(url)
             elif role == "postprocess":
                 run_postprocess(url, self._stop, POSTPROCESS, partitions=4)
             elif role == "store":

@@ -7,46 +7,27 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
+from held_engine import HeldEngine
 from waiting import wait_until
 
 from app.jobs.analysis import ROLES
 from ghostpose.bus import Bus
 from postprocess.loop import run_postprocess
 from postprocess.store import run_store
-from workers.engines.stub import StubEngine
 from workers.loop import Worker
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ghostpose.types import ByteArray, Maps
-
 LIMIT_S = 60.0
-HELD_FOR_S = 60.0
 
 QUICK_TO_NOTICE = (
     "import app.jobs.worker as w; w.DEAD_S, w.CLEAN_EVERY_S, w.BEAT_S, w.LOOK_EVERY_S = 2, 1, 1, 1;"
     "from app.cli.main import main; main()"
 )
 """A job worker that takes others for dead soon."""
-
-
-class _Held(StubEngine):
-    """Takes a millisecond a picture, and stands still where it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__(0.001)
-        self.goes_on = threading.Event()
-        self.goes_on.set()
-        self.left = 0
-
-    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
-        if not self.left:
-            assert self.goes_on.wait(HELD_FOR_S), "nobody lets it go on"
-        self.left = max(0, self.left - len(images))
-        return super().infer(images)
 
 
 class JobSite:
@@ -59,7 +40,7 @@ class JobSite:
         self.url, self.database = url_of("jobs"), folder / "poses.sqlite"
         self.store_url = f"sqlite:///{self.database}"
         self._stop = threading.Event()
-        self._engine = _Held()
+        self._engine = HeldEngine(0.001)
         self._roles: tuple[Callable[[], object], ...] = (
             lambda: self._infer(url_of("infer")),
             lambda: run_postprocess(url_of("postprocess"), self._stop),
@@ -77,7 +58,7 @@ class JobSite:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._engine.goes_on.set()
+        self._engine.go_on()
         self._stop.set()
         for thread in self._threads:
             thread.join(LIMIT_S)
@@ -86,12 +67,11 @@ class JobSite:
     @contextmanager
     def held_after(self, frames: int) -> Iterator[None]:
         """Infer so many more frames, and no other until the block ends."""
-        self._engine.left = frames
-        self._engine.goes_on.clear()
+        self._engine.hold_after(frames)
         try:
             yield
         finally:
-            self._engine.goes_on.set()
+            self._engine.go_on()
 
     def _infer(self, url: str) -> None:
         with Bus.connect(url) as bus:
