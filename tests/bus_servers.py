@@ -24,7 +24,7 @@ MASTER: Final = "main"
 """The name that sentinels know the master by."""
 
 
-def until(condition: Callable[[], object], what: str, limit_s: float = 30.0) -> None:
+def until(condition: Callable[[], object], what: str, limit_s: float = 60.0) -> None:
     """Wait until `condition` holds; a server that doesn't answer yet doesn't fulfil it."""
 
     def holds() -> bool:

@@ -187,7 +187,7 @@ def unused_port() -> int:
         return int(server.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 30.0) -> float:
+def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 60.0) -> float:
     """Wait until `condition` holds; return how many seconds that took."""
     began_s = time.monotonic()
     wait_until(condition, what, limit_s)

@@ -42,7 +42,7 @@ PIXELS = """([camera, points]) => {
 """Looks at a tile's canvas: which frame it shows, and the colours at places of that frame."""
 
 
-def wait_for(page: Page, expression: str, limit_s: float = 20.0) -> None:
+def wait_for(page: Page, expression: str, limit_s: float = 60.0) -> None:
     """Wait until an expression is true; asked from outside, since the page forbids `eval`."""
     end_s = time.monotonic() + limit_s
     while not page.evaluate(expression):
@@ -219,7 +219,7 @@ def test_a_camera_that_was_left_while_its_past_was_told_takes_nothing_from_the_n
     with page.expect_response("**/cameras/hall/history*"):
         held[0].continue_()
     seqs: set[str] = set()
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + 60
     while len(seqs) < 6:  # more than were on their way
         assert time.monotonic() < end_s, seqs
         seqs.add(page.evaluate("document.querySelector('.viewer canvas')?.dataset.seq ?? ''"))

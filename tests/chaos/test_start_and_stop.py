@@ -113,7 +113,7 @@ def test_a_second_signal_ends_a_process_at_once_though_it_hangs(number: signal.S
         process.send_signal(number)
         assert process.stdout.readline() == "asked\n"
         process.send_signal(number)
-        assert process.wait(10) == -number
+        assert process.wait(60) == -number
     finally:
         process.kill()
 
@@ -134,7 +134,7 @@ def test_a_child_of_a_run_is_not_hurried_by_a_second_signal() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "asked\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate("\n", timeout=10)
+        process.communicate("\n", timeout=60)
         assert process.returncode == 0
     finally:
         process.kill()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -90,7 +89,7 @@ class Consumer(threading.Thread):
         else:
             maps.commit_gap(lease, delivery, None)
 
-    def wait_for(self, condition: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], what: str, limit_s: float = 60.0) -> None:
         """Wait until `condition` holds.
 
         Raises:
@@ -101,7 +100,7 @@ class Consumer(threading.Thread):
             raise self.failure
 
 
-wait_until = partial(waiting.wait_until, limit_s=20.0)
+wait_until = waiting.wait_until
 
 
 class FakePublisher:

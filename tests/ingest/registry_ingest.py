@@ -41,11 +41,11 @@ class Ingest:
     def kill_all(self) -> None:
         """As if the machine lost its power: the supervisor and all its children at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def add(bus: Bus, name: str, **settings: Any) -> int:
@@ -68,7 +68,7 @@ def sessions(consumer: Consumer, name: str) -> list[int]:
     return sorted({f.id.session for f in consumer.frames if f.id.camera == name})
 
 
-def wait_for_frames(consumer: Consumer, *names: str, limit_s: float = 40.0) -> None:
+def wait_for_frames(consumer: Consumer, *names: str, limit_s: float = 60.0) -> None:
     """Wait until three more frames of each have come."""
     seen = len(consumer.frames)
 

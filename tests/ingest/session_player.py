@@ -40,7 +40,7 @@ class ListSource:
     def pictures(self) -> Iterator[Item]:
         for index, item in enumerate(self.items):
             if index in self.gates:
-                assert self.gates[index].wait(20)
+                assert self.gates[index].wait(60)
             self.given += 1
             yield item
         if self.error is not None:
@@ -79,7 +79,7 @@ class Player:
         return self.counters.tally()
 
     def join(self) -> Tally:
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
         return self.counters.tally()
 

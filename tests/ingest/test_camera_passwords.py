@@ -83,7 +83,7 @@ def test_a_password_of_the_environment_opens_the_camera_and_is_shown_nowhere(
         wait_until(lambda: b"door: " in log.read_bytes(), "a word about it", limit_s=60)
         shown = all_that_is_shown(bus, server.url, log)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert b"DOOR_PASSWORD" in shown, "the reference is no secret"
     for form in forms_of(PASSWORD):
         assert form not in shown + log.read_bytes()
@@ -107,7 +107,7 @@ def test_a_wrong_password_is_told_and_a_right_one_in_its_file_is_taken_without_a
         consumer.wait_for(lambda: len(consumer.frames) > 3, "frames of the door", 90)
         shown = all_that_is_shown(bus, server.url, log)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert b"wr0ng-0ne" not in shown
     for form in forms_of(PASSWORD):
         assert form not in shown

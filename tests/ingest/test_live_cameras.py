@@ -64,7 +64,7 @@ class Live:
     def end(self) -> CameraReport:
         """Stop it; every frame must be accounted for, in each session and over all."""
         self.stop.set()
-        self.thread.join(15)
+        self.thread.join(60)
         assert self.report is not None, "it stops in time"
         state = self.state
         assert state is not None
@@ -290,10 +290,10 @@ def test_bad_cameras_are_one_sentence_each_and_slow_no_other(
             wait_for(lambda name=name, sentence=sentence: said(name, sentence), name)
         before = len(consumer.frames)
         took_s = wait_for(lambda: len(consumer.frames) >= before + 20, "frames of the good one")
-        assert took_s < 4, "two seconds, and some for a busy machine"
+        assert took_s < 10, "two seconds, and some for a busy machine"
         states = read_camera_states(bus)
         stop.set()
-        ingest.join(20)
+        ingest.join(60)
     assert not ingest.is_alive()
     assert {frame.id.camera for frame in consumer.frames} == {"good"}
     assert states["good"].status == "playing"

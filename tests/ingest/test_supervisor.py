@@ -44,7 +44,7 @@ class RunningIngest:
         self.reports = run_ingest(url, cameras, self.stop, **options)
 
     def join(self) -> tuple[CameraReport, ...]:
-        self._thread.join(40)
+        self._thread.join(60)
         assert self.reports is not None, "ingest ended with reports"
         return self.reports
 
@@ -171,7 +171,7 @@ def test_a_signal_drains_all_cameras_and_the_program_ends_well(
         consumer.wait_for(lambda: len(consumer.frames) > 3, "some frames")
         # As a terminal does it, Ctrl-C reaches the cameras' processes too.
         os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
         consumer.wait_for(lambda: len(consumer.ends) == 1, "the end of the session")
         assert len(consumer.frames) == consumer.ends[0].id.seq
     finally:
@@ -186,7 +186,7 @@ def test_cameras_end_their_sessions_when_the_supervisor_is_killed(
         pid = pid_of(bus, "cam")
     finally:
         process.kill()
-    process.wait(10)
+    process.wait(60)
     consumer.wait_for(lambda: len(consumer.ends) == 1, "the end of the session")
     wait_until(lambda: not alive(pid), "the end of the camera's process")
 

@@ -52,7 +52,7 @@ class Deployment:
         for process in self.processes:
             process.process.send_signal(signal.SIGTERM)
         for process in self.processes:
-            done = process.finish(limit_s=30)
+            done = process.finish(limit_s=60)
             # On a busy machine a lease may run out now and then, which is said and mended.
             assert done.code == 0, (process.arguments, done.err)
             assert "Traceback" not in done.err

@@ -174,7 +174,7 @@ def damage(bus: Bus, frames: str, entry_id: str) -> None:
 def stop(role: Ghostpose) -> bytes:
     """End a role in order; return all it said."""
     role.process.send_signal(signal.SIGTERM)
-    done = role.finish(limit_s=30)
+    done = role.finish(limit_s=60)
     assert done.code == 0, done.err
     return (done.out + done.err).encode()
 

@@ -59,7 +59,7 @@ def test_roles_started_by_hand_deliver_and_drain(server: EmbeddedServer, tmp_pat
     for process in [*workers, tail]:
         process.process.send_signal(signal.SIGTERM)
     for process in [*workers, tail]:
-        done = process.finish(limit_s=20)
+        done = process.finish(limit_s=60)
         assert (done.code, done.err) == (0, ""), process.arguments
     with sqlite3.connect(tmp_path / "poses.sqlite") as kept:
         assert kept.execute("SELECT count(*) FROM poses").fetchone() == (POSES,)
@@ -70,7 +70,7 @@ def test_ingest_that_is_stopped_ends_its_session_in_order(server: EmbeddedServer
     with Bus.connect(server.url) as bus:
         wait_until(lambda: "pattern" in bus.cameras() and bus.counters("pattern").published > 0)
         ingest.process.send_signal(signal.SIGTERM)
-        assert ingest.finish(limit_s=20).code == 0
+        assert ingest.finish(limit_s=60).code == 0
         # Nobody took the frames: they wait in the streams, and the end of the session behind them.
         partition = bus.cameras()["pattern"].partition
         assert bus.client.xlen(bus.keys.frames(partition)) == bus.counters("pattern").published
@@ -86,7 +86,7 @@ def test_tail_tells_people_and_events_in_words(pipeline: Pipeline) -> None:
     assert tail.process.stdout is not None
     lines = [tail.process.stdout.readline() for _ in range(4)]
     tail.process.send_signal(signal.SIGINT)
-    assert tail.finish(limit_s=20).code == 0
+    assert tail.finish(limit_s=60).code == 0
     assert sum("session_start" in line for line in lines) == 1
     assert sum("session_end" in line for line in lines) == 1
     assert sum("1 people lobby-" in line for line in lines) == 2
@@ -112,4 +112,4 @@ def test_each_role_creates_the_deployment_with_the_partitions_of_the_configurati
         )
         assert client.hget(META_KEY, "partitions") == b"5"
     role.process.send_signal(signal.SIGTERM)
-    assert role.finish(limit_s=20).code == 0
+    assert role.finish(limit_s=60).code == 0

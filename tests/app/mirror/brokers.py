@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
-wait_until = partial(waiting.wait_until, limit_s=30.0)
+wait_until = partial(waiting.wait_until, limit_s=60.0)
 
 
 def free_port() -> int:
@@ -98,7 +98,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._client.loop_start()
-        assert self._subscribed.wait(20), "nobody could listen to the broker"
+        assert self._subscribed.wait(60), "nobody could listen to the broker"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -67,7 +67,7 @@ def mirror(
     for stop in stops:
         stop.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -250,7 +250,7 @@ def mirroring(server: EmbeddedServer, url: str, ca: Path | None = None) -> Itera
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 

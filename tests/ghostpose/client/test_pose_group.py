@@ -31,7 +31,7 @@ def url(server: EmbeddedServer, bus: Bus) -> str:
     return server.url
 
 
-until = partial(wait_until, limit_s=20.0)
+until = partial(wait_until, limit_s=60.0)
 
 
 def members_of(bus: Bus) -> list[str]:

@@ -67,7 +67,7 @@ def told(bus: Bus) -> list[EventMessage]:
     return events
 
 
-until = partial(wait_until, what="what this test waits for", limit_s=20.0)
+until = partial(wait_until, what="what this test waits for", limit_s=60.0)
 
 
 def link_until(url: str, condition: Callable[[], object]) -> int:
@@ -79,7 +79,7 @@ def link_until(url: str, condition: Callable[[], object]) -> int:
         until(condition)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
     return links[0]
 
 
