@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium")
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 """For anything on a page: the machine may have other work."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from simulated import HEIGHT, WIDTH
 
 from ghostpose.bus import Registry
 from ghostpose.bus.camera_states import read_camera_states
-from ghostpose.codec.registry import Heartbeat
+from ghostpose.bus.heartbeats import Heartbeats
 from ghostpose.config import CameraConfig
 from ghostpose.drawing import track_colour
 from ghostpose.skeleton import KEYPOINTS
@@ -115,16 +116,17 @@ def test_a_camera_with_problems_comes_first_unless_another_order_is_chosen(
 
 
 def test_a_role_of_many_processes_is_one_row_until_it_is_unfolded(page: Page, site: Site) -> None:
-    for number in range(7):
-        site.bus.heartbeat(Heartbeat(f"mirror-{number}", "mirror", "0.1.0", f"host-{number}", 1))
-    page.goto(f"{site.url}#/fleet")
-    unfold = page.get_by_role("button", name="7 processes")
-    unfold.wait_for()
-    rows = page.locator("td:visible", has_text="mirror-")
-    assert rows.count() == 0
-    unfold.press("Enter")
-    assert rows.count() == 7
-    assert unfold.evaluate("one => one === document.activeElement")
+    with ExitStack() as living:
+        for number in range(7):
+            living.enter_context(Heartbeats(site.bus, "mirror", f"mirror-{number}", dict))
+        page.goto(f"{site.url}#/fleet")
+        unfold = page.get_by_role("button", name="7 processes")
+        unfold.wait_for()
+        rows = page.locator("td:visible", has_text="mirror-")
+        assert rows.count() == 0
+        unfold.press("Enter")
+        assert rows.count() == 7
+        assert unfold.evaluate("one => one === document.activeElement")
 
 
 def test_only_cameras_in_view_are_sent(page: Page, site: Site) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -130,9 +132,16 @@ def test_a_run_whose_processes_are_killed_leaves_the_same_rows(
     arguments = ("--config", short_clip(tmp_path), "--deterministic", "--output", str(tmp_path))
     run = Ghostpose(("run", *arguments))
     poses = tmp_path / "poses.jsonl"
+
+    def pids() -> list[list[int]]:
+        return [run.children("infer"), run.children("postprocess"), camera_processes(run)]
+
+    wait_until(lambda: all(pids()))
+    victims = pids()  # known before, since the rest takes less than a second
     wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
-    for pid in (*run.children("infer"), *run.children("postprocess"), *camera_processes(run)):
-        os.kill(pid, signal.SIGKILL)
+    for pid in itertools.chain(*victims):
+        with suppress(ProcessLookupError):  # the camera may have come to its end
+            os.kill(pid, signal.SIGKILL)
     done = run.finish()
     assert done.code == 0, done.err
     assert "inference 1 ended with signal SIGKILL; started again" in done.err
