@@ -6,12 +6,14 @@ import logging
 import queue
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from ghostpose.bus.backoff import Backoff
 from ghostpose.codec.images import decode_picture
 from ghostpose.errors import BusFullError, BusUnavailableError, DecodeError
 from ghostpose.metrics import INFERRED, count, turned
+from ghostpose.stopping import LOOK_UP_EVERY_S
 from workers.batching import PreparedFrame, is_stale
 from workers.engines.padding import pad_to_stride
 
@@ -82,7 +84,7 @@ class Intake:
             self._waiting += 1
             if self._waiting == self._lanes and self._batches.empty():
                 self._idle.set()
-        batch = self._batches.get()
+        batch = self._wait_for_batch()
         with self._counting:
             self._waiting -= 1
             self._idle.clear()
@@ -92,6 +94,12 @@ class Intake:
                 raise self._failure
         self._room.release()
         return batch
+
+    def _wait_for_batch(self) -> list[PreparedFrame] | None:
+        """Look up now and then: one of the lanes is the main thread, which handles signals."""
+        while True:
+            with suppress(queue.Empty):
+                return self._batches.get(timeout=LOOK_UP_EVERY_S)
 
     def end(self) -> None:
         """Have every lane get None, after what was taken before."""
