@@ -207,12 +207,13 @@ class PostprocessWorker:
         self._counts.partitions = len(self._held)
 
     def _doubt_if_stuck(self, partition: Partition) -> None:
-        """Doubt a partition where nothing moves though something is handed out.
+        """Look at a partition where nothing moves; doubt it if something is handed out.
 
         Its reply may have been lost on a connection that broke, and the step was sent again.
         """
-        if not partition.has_moved and self._reader.has_pending(partition.lease):
-            partition.is_doubtful = True
+        if not partition.has_moved:
+            self._reader.look_again(partition.lease)
+            partition.is_doubtful |= self._reader.has_pending(partition.lease)
         partition.has_moved = False
 
     def _holders(self) -> dict[int, str]:

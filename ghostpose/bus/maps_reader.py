@@ -55,7 +55,7 @@ class MapsReader:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._last_ids: dict[int, str] = {}
-        """Partition -> id handed out last, empty if the lease is lost."""
+        """Partition -> id handed out last, empty if the lease is lost; none: not known."""
         self._undecodable = 0
         self._turn = 0
 
@@ -69,6 +69,7 @@ class MapsReader:
 
         To be read once, before the first `take`, by whoever has taken a lease over.
         """
+        self.look_again(lease)
         stream = self._bus.keys.maps(lease.partition)
         pending: list[MapsDelivery] = []
         after = "0"
@@ -82,6 +83,13 @@ class MapsReader:
                 with translated(self._bus.address):
                     self._bus.client.xack(stream, POSTPROCESS_GROUP, *gone)
             pending += self._decoded(lease.partition, (e for e in entries if e.fields))
+
+    def look_again(self, lease: Lease) -> None:
+        """Have the next `take` ask what is there, and not only wait for what is newer.
+
+        A server that failed over to an older copy has entries again that were handed out once.
+        """
+        self._last_ids.pop(lease.partition, None)
 
     def has_pending(self, lease: Lease) -> bool:
         """Return whether anything was handed out and not committed, seen by this reader or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 import pytest
 import samples
+from roles import make_pipeline
 
 from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
 from ghostpose.bus.maps_reader import CONSUMER
@@ -302,6 +304,33 @@ def test_a_server_that_failed_over_to_an_older_copy_is_read_again(
         messages = poses(server, 6)
     assert [m.seq for m in messages] == [0, 1, 2, 1, 2, 3]
     assert bus.client.xlen(stream) == 0
+
+
+def test_what_an_older_copy_has_not_handed_out_is_asked_for_though_others_are_busy(
+    server: EmbeddedServer, bus: Bus, free: Pipeline
+) -> None:
+    """It waits for what is newer than what it was given last; this is as old."""
+    names = map("busy-{}".format, itertools.count())
+    busy = make_pipeline(bus, next(n for n in names if bus.keys.partition_of(n) != free.partition))
+    busy.leases.release(busy.lease)
+    hand_in(free, publish(free, 1))
+    stream = bus.keys.maps(free.partition)
+    ((entry, fields),) = bus.client.xrange(stream)
+    with working(server, "one"):
+        poses(server, 1)
+        with bus.client.pipeline(transaction=True) as change:
+            change.delete(stream)
+            change.xadd(stream, fields, id=entry)
+            change.xgroup_create(stream, "postprocess", "0")
+            change.hset(bus.keys.camera("lobby"), "committed", "0")
+            change.execute()
+
+        def comes_again() -> bool:
+            hand_in(busy, publish(busy, 1))
+            return len(free.poses()) == 2
+
+        wait_for(comes_again)
+    assert [pose["seq"] for pose in free.poses()] == [0, 0]
 
 
 def test_a_server_that_lost_its_memory_is_worked_for_again(
