@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from ghostpose.errors import BusFullError, BusUnavailableError
+from ghostpose.errors import BusError, BusFullError, BusUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +73,8 @@ class Holding:
                 self._reader.hold(held)
             except (BusUnavailableError, BusFullError) as error:
                 _log.debug("could not renew %d frames: %s", len(held), error)
+            except BusError as error:  # then others take them over
+                _log.warning("could not renew %d frames: %s", len(held), error)
 
     def _is_stuck(self, frames: int) -> bool:
         with self._lock:

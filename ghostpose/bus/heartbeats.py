@@ -39,7 +39,8 @@ class Heartbeats:
     """Sends heartbeats from a thread of its own while the `with` block runs.
 
     `load` is called in that thread, and so is `also`, which says more with each heartbeat and once
-    more at the end. Whatever the server answers, the next one is tried.
+    more at the end. Whatever the server answers or goes wrong in these, the next one is tried: who
+    falls silent is taken for dead.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Heartbeats:
         self._also = also
         self._done = False
         self._woken = threading.Event()
-        self._failure: GhostposeError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
     def __enter__(self) -> Self:
@@ -82,17 +83,19 @@ class Heartbeats:
         if self._also is not None:
             try:
                 self._also()
-            except GhostposeError as error:
-                self._failure = error  # the server is away: nobody reads it either
+            except Exception as error:
+                self._failure = error  # mostly, the server is away: nobody reads it either
 
     def _beat(self) -> None:
         try:
             self._bus.heartbeat(self._now())
             if self._also is not None:
                 self._also()
-        except GhostposeError as error:
-            if self._failure is None:
+        except Exception as error:
+            if self._failure is None and isinstance(error, GhostposeError):
                 _log.warning("no heartbeat until the server takes it: %s", error)
+            elif self._failure is None:
+                _log.exception("no heartbeat until this is over")
             self._failure = error
         else:
             self._failure = None

@@ -15,7 +15,7 @@ from waiting import wait_until
 
 from ghostpose.bus import Bus, FrameReader, Published
 from ghostpose.codec.maps import MAX_MAP_CELLS
-from ghostpose.errors import EngineBrokenError, WeightsError
+from ghostpose.errors import BusError, EngineBrokenError, WeightsError
 from ghostpose.types import EncodedPicture, GapMessage, Maps, MapsMessage
 from workers.engines.stub import StubEngine, standing_people
 from workers.holding import Holding
@@ -365,12 +365,14 @@ def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus) -> None:
 
 
 class _Counting(FrameReader):
-    """Counts how often frames were held."""
+    """Counts how often frames were held; the first time the server refuses it."""
 
     held = 0
 
     def hold(self, deliveries: Sequence[FrameDelivery]) -> int:
         self.held += 1
+        if self.held == 1:
+            raise BusError("the server answered with an error")
         return super().hold(deliveries)
 
 
@@ -380,7 +382,7 @@ def test_a_worker_that_hangs_loses_its_frames(bus: Bus, pipeline: Pipeline) -> N
     other, reader = FrameReader(bus, "other"), _Counting(bus, "stuck")
     with Holding(reader, 0.3, stuck_s=1.0) as holding:
         holding.add(taken)
-        wait_until(lambda: reader.held, "the frame is held at first")
+        wait_until(lambda: reader.held >= 2, "the frame is held at first")
         (claimed,) = wait_until(lambda: other.claim_idle(0.3, 1), "another takes it over")
     assert claimed.entry_id == taken[0].entry_id
 

@@ -148,6 +148,23 @@ def test_heartbeats_outlive_any_trouble_of_the_server_and_tell_it_once(
     assert len(caplog.records) == 2
 
 
+def test_heartbeats_outlive_a_surprise_of_whoever_says_how_much_was_done(
+    own_bus: Bus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(heartbeats, "INTERVAL_S", 0.02)
+    surprises = [OSError("no room for numbers"), OSError("no room for numbers")]
+
+    def load() -> dict[str, float]:
+        if surprises:
+            raise surprises.pop()
+        return {}
+
+    with Heartbeats(own_bus, "infer", "infer-1", load):
+        wait_for(lambda: bool(own_bus.workers()))
+    assert caplog.text.count("no heartbeat until") == 1, "told once"
+    assert "no room for numbers" in caplog.text
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_a_server_that_is_away_is_not_asked_to_forget_a_worker_that_ends(
     own_bus: Bus, monkeypatch: pytest.MonkeyPatch, *, away: bool
