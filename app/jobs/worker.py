@@ -11,6 +11,7 @@ import ctypes
 import logging
 import os
 import signal
+import threading
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rq import Queue
     from rq.job import Job
 
+    from app.jobs.progress import Step
     from app.jobs.requests import Site
 
 ROLE: Final = "jobs"
@@ -179,15 +181,22 @@ def _do(job: Job, site: Site, *_: Any, **__: Any) -> Any:
     from app.jobs.perform import perform
     from app.jobs.progress import Progress
 
+    saving = threading.Lock()  # else what one thread wrote could be replaced by what was before
+
+    def come_to(step: Step) -> None:
+        with saving:
+            keep_step(job, step)
+
     def opened(session: int) -> None:
-        job.meta["session"] = session
-        save_meta(job)
+        with saving:
+            job.meta["session"] = session
+            save_meta(job)
 
     try:
         return perform(
             request_of(job),
             site,
-            Progress(partial(keep_step, job)),
+            Progress(come_to),
             former=JobMeta.of(job.meta).session,
             opened=opened,
         )
