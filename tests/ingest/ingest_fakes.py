@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import waiting
+from waiting import wait_until
 
 from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
 from ghostpose.types import EndMessage
@@ -98,9 +98,6 @@ class Consumer(threading.Thread):
         wait_until(lambda: condition() or self.failure is not None, what, limit_s=limit_s)
         if self.failure is not None:
             raise self.failure
-
-
-wait_until = waiting.wait_until
 
 
 class FakePublisher:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from ingest_fakes import Consumer, wait_until
+from ingest_fakes import Consumer
+from waiting import wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, FramePublisher, Heartbeat
 from ghostpose.topics import META_KEY

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import pytest
 from camera_servers import RtspServer, needs_rtsp
-from ingest_fakes import Consumer, command_lines, wait_until
+from ingest_fakes import Consumer, command_lines
+from waiting import wait_until
 
 from app.camera_list import read_cameras
 from ghostpose.bus import Bus, Registry

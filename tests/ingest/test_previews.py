@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import samples
-from ingest_fakes import wait_until
 from roles import Pipeline, make_pipeline
+from waiting import wait_until
 
 from ghostpose.bus import Published
 from ghostpose.client import PreviewReader

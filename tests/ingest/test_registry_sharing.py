@@ -9,14 +9,16 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from ingest_fakes import Consumer, wait_until
 from registry_ingest import Ingest, add, change, holders, sessions, wait_for_frames
+from waiting import wait_until
 
 from ghostpose.bus import Registry
 from ghostpose.bus.camera_leases import read_camera_leases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ingest_fakes import Consumer
 
     from ghostpose.bus import Bus
 

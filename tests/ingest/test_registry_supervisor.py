@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ingest_fakes import Consumer, command_lines, wait_until
+from ingest_fakes import Consumer, command_lines
 from registry_ingest import ENDLESS, Ingest, add, change, holders, sessions, wait_for_frames
+from waiting import wait_until
 
 from ghostpose.bus import Bus, Registry
 from ghostpose.bus.camera_leases import read_camera_leases

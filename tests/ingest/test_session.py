@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import av.error
 import numpy as np
 import pytest
-from ingest_fakes import FakePublisher, wait_until
+from ingest_fakes import FakePublisher
 from session_player import ListSource, Player, media_times, pictures
+from waiting import wait_until
 
 from ghostpose.codec.images import decode_picture
 from ghostpose.config import CameraConfig

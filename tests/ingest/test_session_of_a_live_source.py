@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from ingest_fakes import FakePublisher, wait_until
+from ingest_fakes import FakePublisher
 from session_player import ListSource, Player, live_player, scenes
+from waiting import wait_until
 
 from ghostpose.errors import SourceError
 from ingest.opening import StuckError

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ingest_fakes import FakePublisher, wait_until
+from ingest_fakes import FakePublisher
 from session_player import ListSource, Player, media_times, pictures
+from waiting import wait_until
 
 from ghostpose.errors import (
     BusFullError,

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from ingest_fakes import Consumer, wait_until
+from waiting import wait_until
 
 from ghostpose.bus import Bus
 from ghostpose.errors import BusUnavailableError
@@ -20,6 +20,8 @@ from ingest.supervisor import run_ingest
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from ingest_fakes import Consumer
 
     from ghostpose.bus import EmbeddedServer
     from ghostpose.config import CameraConfig
