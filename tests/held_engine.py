@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from ghostpose.bus import Bus
+from ghostpose.bus.heartbeats import worker_name
 from workers.engines.stub import StubEngine
+from workers.loop import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ghostpose.types import ByteArray, Maps
+    from workers.options import WorkerOptions
 
 HELD_FOR_S: Final = 100.0
 """A test that hasn't let it go on by then has failed."""
@@ -41,3 +45,15 @@ class HeldEngine(StubEngine):
             assert self._goes_on.wait(HELD_FOR_S), "nobody lets it go on"
         self._left = max(0, self._left - len(images))
         return super().infer(images)
+
+
+def infer_with(
+    engine: HeldEngine,
+    url: str,
+    options: WorkerOptions,
+    stop: threading.Event,
+    partitions: int | None = None,
+) -> None:
+    """Be an inference worker with this engine, as `run_inference` is one with its own."""
+    with Bus.connect(url, partitions=partitions) as bus:
+        Worker(bus, worker_name("infer"), engine, options, stop).run()

@@ -9,11 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from held_engine import HeldEngine
+from held_engine import HeldEngine, infer_with
 from waiting import wait_until
 
-from ghostpose.bus import Bus
-from ghostpose.bus.heartbeats import worker_name
 from ghostpose.client import PoseReader, PoseRecord
 from ghostpose.config import CameraConfig
 from ghostpose.errors import BusUnavailableError
@@ -21,12 +19,12 @@ from ingest.loop import run_camera
 from postprocess.loop import run_postprocess
 from postprocess.options import PostprocessOptions
 from postprocess.store import run_store
-from workers.loop import Worker
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ghostpose.bus import Bus
     from ghostpose.client import Record
     from ingest.report import CameraReport
 
@@ -108,10 +106,6 @@ class Whole:
         """Infer all that comes from now on."""
         self._engine.go_on()
 
-    def _infer(self, url: str) -> None:
-        with Bus.connect(url, partitions=4) as bus:
-            Worker(bus, worker_name("infer"), self._engine, OPTIONS, self._stop).run()
-
     def _join(self, role: str) -> None:
         self._threads[role].join(LIMIT_S)
         assert not self._threads[role].is_alive(), f"{role} does not end"
@@ -122,7 +116,7 @@ class Whole:
             if role == "ingest":
                 self.reports.append(run_camera(self.camera, url, self._ingesting, 4))
             elif role == "infer":
-                self._infer(url)
+                infer_with(self._engine, url, OPTIONS, self._stop, partitions=4)
             elif role == "postprocess":
                 run_postprocess(url, self._stop, POSTPROCESS, partitions=4)
             elif role == "store":

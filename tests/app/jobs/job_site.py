@@ -7,14 +7,13 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
-from held_engine import HeldEngine
+from held_engine import HeldEngine, infer_with
 from waiting import wait_until
 
 from app.jobs.analysis import ROLES
 from ghostpose.bus import Bus
 from postprocess.loop import run_postprocess
 from postprocess.store import run_store
-from workers.loop import Worker
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
@@ -40,9 +39,9 @@ class JobSite:
         self.url, self.database = url_of("jobs"), folder / "poses.sqlite"
         self.store_url = f"sqlite:///{self.database}"
         self._stop = threading.Event()
-        self._engine = HeldEngine(0.001)
+        self._engine, options = HeldEngine(0.001), WorkerOptions(batch=1)
         self._roles: tuple[Callable[[], object], ...] = (
-            lambda: self._infer(url_of("infer")),
+            lambda: infer_with(self._engine, url_of("infer"), options, self._stop),
             lambda: run_postprocess(url_of("postprocess"), self._stop),
             lambda: run_store(url_of("store"), self.store_url, self._stop),
         )
@@ -72,10 +71,6 @@ class JobSite:
             yield
         finally:
             self._engine.go_on()
-
-    def _infer(self, url: str) -> None:
-        with Bus.connect(url) as bus:
-            Worker(bus, "infer", self._engine, WorkerOptions(batch=1), self._stop).run()
 
     def stored(self, camera: str) -> list[tuple[int, int]]:
         """Return session and seq of each frame of a camera in the database."""
