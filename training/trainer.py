@@ -17,7 +17,7 @@ from ghostpose.network.weights import WeightsHeader, load_network, save_network
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.data.batches import Batch, CropBatches, distilled, stream
 from training.data.sources import Source, open_sources
-from training.distillation.teacher import TorchTeacher
+from training.distillation.teacher import open_teacher
 from training.distributed import World
 from training.ema import Ema
 from training.errors import TrainingError
@@ -135,11 +135,12 @@ class Trainer:
             crop_px=config.data.crop_px,
             seed=config.seed,
             targets=config.targets,
-            teacher=config.teacher,
+            taught=config.teacher is not None,
         )
-        self._teacher: TorchTeacher | None = None
-        if config.teacher is not None and config.teacher.runtime == "torch":
-            self._teacher = TorchTeacher(config.teacher, self._device, self._teachers_type())
+        self._teacher = None
+        if config.teacher is not None:
+            # Halves are exact enough for targets.
+            self._teacher = open_teacher(config.teacher, self._device, torch.float16)
         self._steps = self._count_steps()
 
     def run(self, *, resume: bool = False, stop: threading.Event | None = None) -> RunState:
@@ -195,7 +196,7 @@ class Trainer:
         self.state.step, self.state.elapsed_s = checkpoint.step, checkpoint.elapsed_s
 
     def _taught(self, batch: Batch) -> Batch:
-        """Return the batch with what the teacher says of it, if it runs on this device."""
+        """Return the batch with what the teacher, if there is one, says of it."""
         if self._teacher is None:
             return batch
         return distilled(batch, self._teacher.infer(batch.images), self.config.targets.truth)
@@ -225,12 +226,6 @@ class Trainer:
         if not self._scaler.is_enabled():  # the scaler itself skips steps that overflow
             self._require_finite("gradient", norm)
         self._report(batch, outputs, losses, progress, lr, norm)
-
-    def _teachers_type(self) -> torch.dtype:
-        """Return what numbers the teacher computes with; halves are exact enough for targets."""
-        if self._device.type == "cuda":
-            return torch.float16
-        return _TYPES[self.config.precision]
 
     def _refinements(self, progress: float) -> int:
         """Return how many refinement stages a step trains: all, or none in the steps between."""

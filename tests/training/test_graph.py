@@ -10,10 +10,19 @@ import pytest
 import torch
 
 from ghostpose.errors import DataError
-from training.data.batches import Batch, CropBatches, TargetConfig, distilled
-from training.data.sources import DataConfig, SourceConfig, open_sources
+from training.config import TrainConfig
+from training.data.batches import Batch, distilled
+from training.data.sources import DataConfig, SourceConfig
 from training.distillation.graph import TorchGraph
-from training.distillation.teacher import OpenVinoTeacher, TeacherConfig, TeacherMaps, TorchTeacher
+from training.distillation.teacher import (
+    OpenVinoTeacher,
+    TeacherConfig,
+    TeacherMaps,
+    TorchTeacher,
+    open_teacher,
+)
+from training.losses import LossConfig
+from training.trainer import StepReport, Trainer
 
 openvino = pytest.importorskip("openvino", reason="needs OpenVINO to make and run a network")
 
@@ -108,14 +117,14 @@ def test_constants_cut_short_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not TEACHER.is_file(), reason="the teacher is not part of the project")
 def test_the_teacher_says_in_torch_what_it_says_in_openvino() -> None:
-    """But for rounding to 8 bits between its layers, which torch leaves out."""
+    """But for bf16, in which OpenVINO computes where it prefers to."""
     config = TeacherConfig(network=TEACHER, too_high_px=1)
-    picture = cv2.resize(cv2.imread(str(PICTURE)), (544, 368))[None]
+    picture = torch.from_numpy(cv2.resize(cv2.imread(str(PICTURE)), (544, 368))[None])
     theirs = OpenVinoTeacher(config).infer(picture)
-    mine = TorchTeacher(config, torch.device("cpu")).infer(torch.from_numpy(picture))
+    mine = TorchTeacher(config, torch.device("cpu")).infer(picture)
     for name in ("pcm_nchw", "paf_nchw", "neck_nchw"):
         both = torch.stack([getattr(maps, name).flatten() for maps in (theirs, mine)])
-        assert float(torch.corrcoef(both)[0, 1]) > 0.97
+        assert float(torch.corrcoef(both)[0, 1]) > 0.995, name
 
 
 def small_teacher(folder: Path) -> Path:
@@ -141,27 +150,44 @@ def small_teacher(folder: Path) -> Path:
     return path
 
 
-def test_a_teacher_beside_the_student_teaches_what_one_beside_the_pictures_does(
+def test_a_teacher_says_the_same_by_either_runtime(tmp_path: Path) -> None:
+    config = TeacherConfig(network=small_teacher(tmp_path), pcm="pcm", paf="paf", neck="neck")
+    images = torch.randint(0, 255, (4, 64, 64, 3), dtype=torch.uint8)
+    theirs = open_teacher(config, torch.device("cpu"), torch.float32).infer(images)
+    mine = TorchTeacher(config, torch.device("cpu")).infer(images)
+    for name in ("pcm_nchw", "paf_nchw", "neck_nchw"):
+        # OpenVINO computes in bf16 where it prefers to.
+        assert torch.allclose(getattr(theirs, name), getattr(mine, name), atol=1e-2), name
+
+
+def test_a_run_copies_its_teacher_where_nobody_is_labelled(
     coco_folder: Path, tmp_path: Path
 ) -> None:
-    config = TeacherConfig(network=small_teacher(tmp_path), pcm="pcm", paf="paf", neck="neck")
-    source = SourceConfig(
-        images=coco_folder / "images", annotations=coco_folder / "annotations.json"
+    network = small_teacher(tmp_path)
+    teacher = TeacherConfig(network=network, pcm="pcm", paf="paf", neck="neck", paf_offset_cells=0)
+    pictures = SourceConfig(images=coco_folder / "images")
+    run = TrainConfig(
+        name="copies",
+        data=DataConfig(sources={"unlabelled": pictures}, crop_px=64, workers=0),
+        teacher=teacher,
+        loss=LossConfig(neck=1),
+        batch=2,
+        steps=1,
+        threads=1,
     )
-    sources = open_sources(DataConfig(sources={"tiny": source}, crop_px=64))
-    targets = TargetConfig(truth=0.25)
+    batches: list[Batch] = []
 
-    def first(teacher: TeacherConfig | None) -> Batch:
-        return CropBatches(sources, size=4, crop_px=64, seed=1, targets=targets, teacher=teacher)[0]
+    class Seen:
+        def on_step(self, report: StepReport) -> None:
+            batches.append(report.batch)
+            assert report.losses.neck is not None
 
-    there = first(config)
-    labels = first(config.model_copy(update={"runtime": "torch"}))
-    assert labels.neck is None
-    maps = TorchTeacher(config, torch.device("cpu")).infer(labels.images)
-    here = distilled(labels, maps, targets.truth)
-    for name in ("pcm", "paf", "weight", "neck"):
-        # OpenVINO computes in bf16 where it prefers to.
-        assert torch.allclose(getattr(there, name), getattr(here, name), atol=1e-2), name
+    Trainer(run, tmp_path / "run", reporters=[Seen()]).run()
+    (batch,) = batches
+    maps = TorchTeacher(teacher, torch.device("cpu")).infer(batch.images)
+    assert torch.allclose(batch.pcm, maps.pcm_nchw, atol=1e-2)
+    assert torch.allclose(batch.paf, maps.paf_nchw, atol=1e-2)
+    assert (batch.weight == 1).all()
 
 
 def test_labels_are_mixed_with_the_teachers_maps_only_where_people_are_known() -> None:

@@ -24,7 +24,6 @@ from ghostpose.skeleton import NUM_KEYPOINTS, STRIDE
 from ghostpose.sockets import shorten_multiprocessing_sockets
 from training.data.augment import Crop, make_crop
 from training.data.pictures import read_picture
-from training.distillation.teacher import OpenVinoTeacher, TeacherConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,13 +119,13 @@ class CropBatches(Dataset[Batch]):
         crop_px: int,
         seed: int,
         targets: TargetConfig,
-        teacher: TeacherConfig | None = None,
+        taught: bool = False,
     ) -> None:
-        if teacher is None and not any(p.labelled for s in sources for p in s.pictures):
+        """`taught`: whether a teacher says what labels leave out; else some must be there."""
+        if not taught and not any(p.labelled for s in sources for p in s.pictures):
             raise DataError("no labelled pictures and no teacher: there is nothing to learn")
         self._sources, self._size, self._crop_px, self._seed = sources, size, crop_px, seed
-        self._targets, self._teacher_config = targets, teacher
-        self._teacher: OpenVinoTeacher | None = None
+        self._targets = targets
         self._shares = np.cumsum([source.share for source in sources])
 
     def __getitem__(self, index: int) -> Batch:
@@ -145,18 +144,7 @@ class CropBatches(Dataset[Batch]):
         pcm, paf, weight = (
             torch.from_numpy(np.stack(arrays)) for arrays in zip(*made, strict=True)
         )
-        batch = Batch(torch.from_numpy(images_nhw3), pcm, paf, weight, damaged=tuple(damaged))
-        teacher = self._open_teacher()
-        if teacher is None:
-            return batch
-        return distilled(batch, teacher.infer(images_nhw3), self._targets.truth)
-
-    def _open_teacher(self) -> OpenVinoTeacher | None:
-        """Return the teacher if it runs here; made in the process that uses it."""
-        config = self._teacher_config
-        if self._teacher is None and config is not None and config.runtime == "openvino":
-            self._teacher = OpenVinoTeacher(config)
-        return self._teacher
+        return Batch(torch.from_numpy(images_nhw3), pcm, paf, weight, damaged=tuple(damaged))
 
     def _crop(self, position: int, damaged: list[str]) -> tuple[bool, Crop]:
         """Return the crop at a position, drawing again where a picture can't be read."""

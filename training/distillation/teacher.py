@@ -1,6 +1,8 @@
 """A frozen teacher: a network of the same kind, whose maps a student copies.
 
-OpenVINO runs it in the processes that make batches; on a GPU torch does, beside the student.
+OpenVINO runs it on processors, where torch takes three times as long; on a GPU torch does. Either
+leaves out the quantisation of activations that an int8 teacher has between its layers, so that both
+say the same: its AP is higher by that (`training.distillation.graph`), and its features are others.
 
 Shape legend: n pictures; h, w rows and columns (pictures in pixels, maps in cells); c channels.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic reads it
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,9 +20,6 @@ from torch import Tensor
 
 from ghostpose.errors import DataError
 from training.distillation.graph import TorchGraph
-
-if TYPE_CHECKING:
-    from ghostpose.types import ByteArray
 
 
 class TeacherConfig(BaseModel):
@@ -46,13 +45,6 @@ class TeacherConfig(BaseModel):
     too_high_px: int = Field(default=0, ge=0, le=7)
     """How many input pixels above the truth its key points sit; the student is not to copy that."""
 
-    runtime: Literal["openvino", "torch"] = "openvino"
-    """`openvino` runs it where batches are made; `torch` on the device that trains. Stay with one:
-    a quantised teacher's features differ (torch leaves out what quantisation cuts off)."""
-
-    threads: int = Field(default=1, ge=1)
-    """Processor threads it may use in OpenVINO."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TeacherMaps:
@@ -63,8 +55,26 @@ class TeacherMaps:
     neck_nchw: Tensor | None
 
 
+class Teacher(Protocol):
+    """Says what it sees on pictures."""
+
+    def infer(self, images_nhw3: Tensor) -> TeacherMaps:
+        """Return the maps of uint8 BGR pictures (n, h, w, 3), sides multiples of 8."""
+
+
+def open_teacher(config: TeacherConfig, device: torch.device, dtype: torch.dtype) -> Teacher:
+    """Return the teacher on a device; where torch runs it, it computes with numbers of `dtype`.
+
+    Raises:
+        DataError: its network can't be read, or lacks one of the outputs.
+    """
+    if device.type == "cpu":
+        return OpenVinoTeacher(config)
+    return TorchTeacher(config, device, dtype)
+
+
 class OpenVinoTeacher:
-    """Runs the teacher; made in the process that uses it, since OpenVINO doesn't survive a fork."""
+    """Runs the teacher on this machine's processors, with as many threads as torch has."""
 
     def __init__(self, config: TeacherConfig) -> None:
         """Read the network.
@@ -85,10 +95,10 @@ class OpenVinoTeacher:
         self._model = _with_outputs(model, config, path)
         self._compiled: dict[tuple[int, int, int], Any] = {}
 
-    def infer(self, images_nhw3: ByteArray) -> TeacherMaps:
+    def infer(self, images_nhw3: Tensor) -> TeacherMaps:
         """Return the maps of uint8 BGR pictures (n, h, w, 3), sides multiples of 8."""
-        compiled = self._for_shape(images_nhw3.shape[:3])
-        lowered_nhw3 = lowered(torch.from_numpy(images_nhw3), self.config.too_high_px)
+        compiled = self._for_shape(tuple(images_nhw3.shape[:3]))
+        lowered_nhw3 = lowered(images_nhw3, self.config.too_high_px)
         results = compiled([lowered_nhw3.permute(0, 3, 1, 2).contiguous().numpy()])
         pcm, paf, *neck = (
             torch.from_numpy(np.array(results[port], np.float32)) for port in compiled.outputs
@@ -100,13 +110,14 @@ class OpenVinoTeacher:
         if (count, height, width) not in self._compiled:
             model = self._model.clone()
             model.reshape([count, 3, height, width])
-            options = {"INFERENCE_NUM_THREADS": self.config.threads, "PERFORMANCE_HINT": "LATENCY"}
+            threads = torch.get_num_threads()
+            options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
             self._compiled[count, height, width] = self._core.compile_model(model, "CPU", options)
         return self._compiled[count, height, width]
 
 
 class TorchTeacher:
-    """Runs the teacher in torch, beside the student."""
+    """Runs the teacher in torch, on the GPU that trains the student."""
 
     def __init__(
         self, config: TeacherConfig, device: torch.device, dtype: torch.dtype = torch.float32
@@ -147,9 +158,12 @@ def _wanted(config: TeacherConfig) -> list[str]:
 
 
 def _with_outputs(model: Any, config: TeacherConfig, path: Path) -> Any:
-    """Return the network with only the outputs wanted."""
+    """Return the network with only the outputs wanted, and activations as they are computed."""
     import openvino
 
+    for operation in model.get_ops():
+        if operation.get_type_name() == "FakeQuantize" and not _is_constant(operation):
+            operation.output(0).replace(operation.input_value(0))
     operations = {operation.get_friendly_name(): operation for operation in model.get_ops()}
     wanted = _wanted(config)
     for name in wanted:
@@ -157,3 +171,10 @@ def _with_outputs(model: Any, config: TeacherConfig, path: Path) -> Any:
             raise DataError(f"teacher network {path} has no operation {name!r}")
     ports = [operations[name].output(0) for name in wanted]
     return openvino.Model(ports, model.get_parameters(), "teacher")
+
+
+def _is_constant(operation: Any) -> bool:
+    """Return whether an operation's result depends on nothing but constants, as a weight's does."""
+    if operation.get_type_name() == "Parameter":
+        return False
+    return all(_is_constant(value.get_node()) for value in operation.input_values())
