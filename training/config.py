@@ -79,6 +79,11 @@ class TrainConfig(BaseModel):
     network that large ones trained: its loss was five times as high by those of 16 crops, and the
     same by those of 64."""
 
+    frozen_blocks: int = Field(default=0, ge=0)
+    """Leave the stem and so many of the backbone's first bottlenecks as the start has them, batch
+    norm included: large maps of few channels, which learn least and cost processors most. 4 are
+    those below stride 8."""
+
     seed: int = 0
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -64,19 +64,24 @@ class ParameterGroups:
 
 
 def split_parameters(network: nn.Module) -> ParameterGroups:
-    """Return the parameter groups of a network; asserts that they cover it without overlap."""
+    """Return the parameter groups of a network; asserts that they cover it without overlap.
+
+    Parameters that are not to be trained (`requires_grad`) are in none.
+    """
     dense: list[Tensor] = []
     grouped: list[Tensor] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             groups = module.groups if isinstance(module, nn.Conv2d) else 1
-            (dense if groups == 1 else grouped).append(module.weight)
+            if module.weight.requires_grad:
+                (dense if groups == 1 else grouped).append(module.weight)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     decayed = {id(parameter) for parameter in (*dense, *grouped)}
-    plain = [p for p in network.parameters() if id(p) not in decayed]
+    plain = [parameter for parameter in trained if id(parameter) not in decayed]
     for parameter in plain:
         assert parameter.ndim == 1, f"a weight of shape {tuple(parameter.shape)} is in no group"
     ours = sorted(id(p) for p in (*dense, *grouped, *plain))
-    assert ours == sorted(map(id, network.parameters())), "groups miss or repeat parameters"
+    assert ours == sorted(map(id, trained)), "groups miss or repeat parameters"
     return ParameterGroups(tuple(dense), tuple(grouped), tuple(plain))
 
 

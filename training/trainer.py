@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import torch
 from torch import nn
 
+from ghostpose.errors import ConfigError
 from ghostpose.network.model import PoseNetwork, TrainingOutputs, normalise
 from ghostpose.network.options import preset
 from ghostpose.network.weights import WeightsHeader, load_network, save_network
@@ -124,6 +125,9 @@ class Trainer:
         network, self._origin = start_network(config)
         self.network = network.to(self._device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # no stub
+        self._frozen = first_blocks(self.network, config.frozen_blocks)
+        for module in self._frozen:
+            module.requires_grad_(False)
         self.ema = Ema(self.network, config.ema)
         self._optimisers = make_optimisers(self.network, config.optimiser)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=config.precision == "fp16")
@@ -153,8 +157,8 @@ class Trainer:
         if resume:
             self._restore()
         self.network.train()
-        if self.config.freeze_norm:
-            freeze_norm(self.network)
+        for module in [self.network] if self.config.freeze_norm else self._frozen:
+            freeze_norm(module)
         saved_at = started_at = time.monotonic()
         elapsed_before_s = self.state.elapsed_s
         for batch in self._stream():
@@ -324,6 +328,18 @@ def start_network(config: TrainConfig) -> tuple[PoseNetwork, str]:
         return PoseNetwork(options), "random weights"
     network, header = load_network(config.network.start.expanduser(), expected=options)
     return network.requires_grad_(True), header.provenance
+
+
+def first_blocks(network: PoseNetwork, count: int) -> list[nn.Module]:
+    """Return the stem and the first `count` bottlenecks; nothing if `count` is 0.
+
+    Raises:
+        ConfigError: the backbone has not so many.
+    """
+    stem, blocks = network.backbone.stem, network.backbone.blocks
+    if count > len(blocks):
+        raise ConfigError(f"frozen_blocks is {count}, but the backbone has {len(blocks)} blocks")
+    return [stem, *blocks[:count]] if count else []
 
 
 def freeze_norm(network: nn.Module) -> None:

@@ -250,3 +250,26 @@ def test_frozen_statistics_stay_while_the_rest_is_trained(run_file: Path, tmp_pa
     assert all(torch.equal(before[name], after[name]) for name in statistics)
     norms = [name for name in before if name.endswith("norm.weight")]
     assert any(not torch.equal(before[name], after[name]) for name in norms)
+
+
+def test_frozen_blocks_stay_whole_while_later_ones_are_trained(
+    run_file: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(config(run_file, "steps=2", "frozen_blocks=2"), tmp_path)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer.run()
+    moved = {
+        name
+        for name, value in trainer.network.state_dict().items()
+        if not torch.equal(before[name], value)
+    }
+    frozen = ("backbone.stem.", "backbone.blocks.0.", "backbone.blocks.1.")
+    assert not any(name.startswith(frozen) for name in moved)
+    trained = {name for name, parameter in trainer.network.named_parameters()} & moved
+    assert {name for name, p in trainer.network.named_parameters() if p.requires_grad} == trained
+    assert any(name.startswith("backbone.blocks.2.") for name in trained)
+
+
+def test_more_frozen_blocks_than_there_are_is_one_sentence(run_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="frozen_blocks is 12, but the backbone has 11 blocks"):
+        Trainer(config(run_file, "frozen_blocks=12"), tmp_path)
