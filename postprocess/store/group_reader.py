@@ -99,9 +99,10 @@ class GroupReader:
         by_stream: dict[str, list[str]] = {}
         for delivery in deliveries:
             by_stream.setdefault(delivery.stream, []).append(delivery.entry_id)
-        with translated(self._bus.address):
+        with translated(self._bus.address), self._bus.client.pipeline(transaction=False) as batch:
             for stream, ids in by_stream.items():
-                self._bus.client.xack(stream, STORE_GROUP, *ids)
+                batch.xack(stream, STORE_GROUP, *ids)
+            batch.execute()
 
     def _consumers(self) -> Iterator[dict[str, Any]]:
         for stream in self._events:

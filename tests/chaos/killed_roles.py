@@ -1,8 +1,8 @@
 """Roles as child processes that kill themselves between two chosen steps.
 
-Whatever a process does to the world goes through redis-py's one door for commands, or is a commit
-of the database. Both are wrapped here, in the child, so production code has no points of its own
-for this: nothing to cost time, nothing to forget when a step is added.
+Whatever a process does to the world goes through redis-py's doors for commands, single ones and
+batches, or is a commit of the database. All are wrapped here, in the child, so production code has
+no points of its own for this: nothing to cost time, nothing to forget when a step is added.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import newer_codec
 import redis
+from redis.client import Pipeline
 from sqlalchemy import Engine, event
 
 import postprocess.store.worker
@@ -61,7 +62,20 @@ class Points:
             finally:  # an error is an answer too: a group that exists, for one
                 self.passed(f"after {name}")
 
+        plain_batch = Pipeline.execute
+
+        def watched_batch(batch: Pipeline, *given: Any, **options: Any) -> Any:
+            names = sorted({self._name(words) for words, _ in batch.command_stack})
+            for name in names:
+                self.passed(f"before {name}")
+            try:
+                return plain_batch(batch, *given, **options)
+            finally:
+                for name in names:
+                    self.passed(f"after {name}")
+
         redis.Redis.execute_command = watched  # type: ignore[method-assign]
+        Pipeline.execute = watched_batch  # type: ignore[method-assign]
         event.listen(Engine, "commit", lambda _: self.passed("before database commit"))
 
     def passed(self, point: str) -> None:
