@@ -77,24 +77,16 @@ class RunState:
 
 
 class TrainingModule(nn.Module):
-    """The network with `forward_training` as its forward, which DDP and compilation wrap."""
+    """The network's `forward_training` as a forward, which DDP and compilation wrap."""
 
     def __init__(self, network: PoseNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images_nhw3: torch.Tensor, refinements: int) -> TrainingOutputs:
-        """uint8 pictures (n, h, w, 3) -> maps of the initial and the first few refinement stages.
-
-        The features on the way come with them, as from `PoseNetwork.forward_training`.
-        """
+        """uint8 pictures (n, h, w, 3) -> what `PoseNetwork.forward_training` gives of them."""
         images_n3hw = normalise(images_nhw3.permute(0, 3, 1, 2).float())
-        taps = self.network.backbone.forward_taps(images_n3hw)
-        neck_nchw = self.network.neck(taps[-1])
-        stages = [self.network.initial(neck_nchw)]
-        for stage in self.network.refinement[:refinements]:
-            stages.append(stage(neck_nchw, stages[-1]))
-        return TrainingOutputs(taps, neck_nchw, tuple(stages))
+        return self.network.forward_training(images_n3hw, refinements)
 
 
 class Trainer:

@@ -43,9 +43,6 @@ TABLE_2: Final = (
     Row(3, 672, 112, True, 1),
 )
 
-TAP_BLOCKS: Final = (2, 6, 10)
-"""Bottlenecks (from 0) whose outputs training compares with a teacher's; strides 4, 8, 8."""
-
 _SE_REDUCTION: Final = 4
 _DIVISOR: Final = 4
 
@@ -146,14 +143,7 @@ class Backbone(nn.Module):
 
     def forward(self, image_n3hw: Tensor) -> Tensor:
         """(n, 3, h, w) normalised BGR -> (n, out_channels, h / 8, w / 8)."""
-        return self.forward_taps(image_n3hw)[-1]
-
-    def forward_taps(self, image_n3hw: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs of the bottlenecks in `TAP_BLOCKS`; the last is the backbone's own."""
-        x_nchw = self.stem(image_n3hw)
-        taps = []
-        for index, block in enumerate(self.blocks):
+        x_nchw: Tensor = self.stem(image_n3hw)
+        for block in self.blocks:
             x_nchw = block(x_nchw)
-            if index in TAP_BLOCKS:
-                taps.append(x_nchw)
-        return tuple(taps)
+        return x_nchw

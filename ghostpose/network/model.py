@@ -30,11 +30,9 @@ def normalise(image_n3hw: Tensor) -> Tensor:
 class TrainingOutputs(NamedTuple):
     """All that a training step may look at.
 
-    `taps`: outputs of the backbone's `TAP_BLOCKS`; `neck`: (n, 128, h / 8, w / 8); `stages`: maps
-    of the initial stage and of each refinement stage.
+    `neck`: (n, 128, h / 8, w / 8); `stages`: maps of the initial stage and of refinement stages.
     """
 
-    taps: tuple[Tensor, ...]
     neck: Tensor
     stages: tuple[StageMaps, ...]
 
@@ -57,20 +55,21 @@ class PoseNetwork(nn.Module):
 
         `image_n3hw` is what `normalise` gives. `outputs[-1]` is the last stage's either way.
         """
-        stages = self._stages(self.neck(self.backbone(image_n3hw)))
+        stages = self.forward_training(image_n3hw).stages
         return stages if self.training else stages[-1:]
 
-    def forward_training(self, image_n3hw: Tensor) -> TrainingOutputs:
-        """Return every stage's maps and the features on the way, in either mode."""
-        taps = self.backbone.forward_taps(image_n3hw)
-        neck_nchw = self.neck(taps[-1])
-        return TrainingOutputs(taps, neck_nchw, self._stages(neck_nchw))
+    def forward_training(
+        self, image_n3hw: Tensor, refinements: int | None = None
+    ) -> TrainingOutputs:
+        """Return the neck's features and every stage's maps, in either mode.
 
-    def _stages(self, features_nchw: Tensor) -> tuple[StageMaps, ...]:
-        stages: list[StageMaps] = [self.initial(features_nchw)]
-        for stage in self.refinement:
-            stages.append(stage(features_nchw, stages[-1]))
-        return tuple(stages)
+        Or, with `refinements`, those of the initial stage and of so many refinement stages.
+        """
+        neck_nchw: Tensor = self.neck(self.backbone(image_n3hw))
+        stages: list[StageMaps] = [self.initial(neck_nchw)]
+        for stage in self.refinement[:refinements]:
+            stages.append(stage(neck_nchw, stages[-1]))
+        return TrainingOutputs(neck_nchw, tuple(stages))
 
 
 def fold_batch_norm(network: PoseNetwork) -> PoseNetwork:

@@ -23,7 +23,7 @@ def batch(*, neck: torch.Tensor | None = None) -> Batch:
 
 def outputs(value: float, stages: int = 2) -> TrainingOutputs:
     maps = StageMaps(torch.full((2, 19, 4, 4), value), torch.full((2, 38, 4, 4), value))
-    return TrainingOutputs((), torch.zeros(2, 128, 4, 4), (maps,) * stages)
+    return TrainingOutputs(torch.zeros(2, 128, 4, 4), (maps,) * stages)
 
 
 def test_the_loss_sums_channels_and_stages_over_known_cells() -> None:
