@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ghostpose.bus import Bus
     from ghostpose.types import EventMessage, PoseMessage
 
+MOST_AT_ONCE: Final = 8192
+"""Messages of all streams together: what a store holds in memory while it has much to catch up."""
+
 DISCOVERY_S: Final = 1.0
 """How often new cameras are looked for."""
 
@@ -38,7 +41,10 @@ class Delivery:
 
 
 class GroupReader:
-    """Reads all cameras' messages in the name of one store worker. For one thread."""
+    """Reads all cameras' messages in the name of one store worker. For one thread.
+
+    One reading takes `MOST_AT_ONCE` messages at most, or one of each stream where there are more.
+    """
 
     def __init__(self, bus: Bus, worker: str) -> None:
         self._bus, self._worker = bus, worker
@@ -57,9 +63,14 @@ class GroupReader:
         """Look for new cameras at the next reading, however short ago the last look was."""
         self._looked_at_s = -DISCOVERY_S
 
+    def share(self, count: int) -> int:
+        """Return how many messages of each stream one reading takes where `count` are wanted."""
+        return max(1, min(count, MOST_AT_ONCE // max(1, len(self._events))))
+
     def take(self, count: int) -> list[Delivery]:
         """Return up to `count` new messages of each stream, oldest first; don't wait."""
         self._discover()
+        count = self.share(count)
         taken: list[Delivery] = []
         for streams in self._together:
             taken += self._decoded(self._read(streams, ">", count))
@@ -71,6 +82,7 @@ class GroupReader:
         Between two writes these are left over from a reply that was lost on its way.
         """
         self._discover()
+        count = self.share(count)
         left: list[Delivery] = []
         for streams in self._together:
             left += self._decoded(self._read(streams, "0", count))
@@ -82,6 +94,7 @@ class GroupReader:
         Those of workers that died, and this worker's own from before a restart.
         """
         self._discover()
+        count = self.share(count)
         self._idle_consumers.forget_if_due(self._together)
         claimed: list[Delivery] = []
         for stream in self._events:

@@ -1,4 +1,4 @@
-"""Batched upserts, each by one statement of the same text, which is made once.
+"""Batched upserts, each by one statement of the same text, which is made once and kept.
 
 SQLite takes row after row within the process. To PostgreSQL all rows go as one parameter, as JSON:
 a round trip for each would take ten times as long, and so would a statement with a parameter for
@@ -8,6 +8,7 @@ each value.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import String, bindparam, cast, column, func, select
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
     Upsert = sqlite.Insert | postgresql.Insert
+    Merge = Callable[[Upsert], dict[str, ColumnElement[Any]]]
 
 ROWS_A_STATEMENT: Final = 2_000
 """Bounds what PostgreSQL has to parse at a time: half a megabyte."""
@@ -31,7 +33,7 @@ def upsert(
     rows: Sequence[Row],
     *,
     replace: bool = False,
-    merge: Callable[[Upsert], dict[str, ColumnElement[Any]]] | None = None,
+    merge: Merge | None = None,
     key: Sequence[str] | None = None,
 ) -> None:
     """Insert rows; those that exist stay as they are, are replaced, or merged with.
@@ -46,17 +48,29 @@ def upsert(
     by_key = {tuple(row[name] for name in keys): row for row in rows}
     unique = [row for _, row in sorted(by_key.items())]
     is_sqlite = connection.dialect.name == "sqlite"
-    insert = sqlite.insert(table) if is_sqlite else _from_json(table, list(rows[0]))
-    changes = merge(insert) if merge else {}
-    if replace:
-        changes = {name: insert.excluded[name] for name in rows[0] if name not in keys}
-    if changes:
-        insert = insert.on_conflict_do_update(index_elements=keys, set_=changes)
-    else:
-        insert = insert.on_conflict_do_nothing(index_elements=keys)
+    statement = _statement(is_sqlite, table, tuple(rows[0]), tuple(keys), replace, merge)
     for start in range(0, len(unique), ROWS_A_STATEMENT):
         part = unique[start : start + ROWS_A_STATEMENT]
-        connection.execute(insert, part if is_sqlite else {"rows": _as_json(part)})
+        connection.execute(statement, part if is_sqlite else {"rows": _as_json(part)})
+
+
+@lru_cache(maxsize=256)
+def _statement(
+    is_sqlite: bool,
+    table: Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...],
+    replace: bool,
+    merge: Merge | None,
+) -> Upsert:
+    """Return the statement, which takes longer to make than to run."""
+    insert = sqlite.insert(table) if is_sqlite else _from_json(table, names)
+    changes = merge(insert) if merge else {}
+    if replace:
+        changes = {name: insert.excluded[name] for name in names if name not in keys}
+    if changes:
+        return insert.on_conflict_do_update(index_elements=keys, set_=changes)
+    return insert.on_conflict_do_nothing(index_elements=keys)
 
 
 def _from_json(table: Table, names: Sequence[str]) -> postgresql.Insert:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,7 @@ from postprocess.store.writer import Batch, write_batch
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Engine
 
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 MESSAGES_A_STREAM: Final = 64
 """Read at most so many of each stream for one transaction."""
 
-TURN_S: Final = 0.2
-"""Between two looks, unless much was waiting: what comes meanwhile is one transaction, which costs
-as much for one message as for ten. The store need not be quick, but cheap."""
+TURN_S: Final = 0.5
+"""Between two looks, unless more is waiting than one look takes: what comes meanwhile is one
+transaction, which costs as much for one message as for ten. The store need not be quick, but
+cheap."""
 
 CLAIM_EVERY_S: Final = 10.0
 CLAIM_IDLE_S: Final = 10.0
@@ -111,6 +113,12 @@ def _pause_s(attempt: int) -> float:
     return PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
 
 
+def _was_full(stored: Iterable[Delivery], share: int) -> bool:
+    """Return whether some stream gave as many messages as one look takes, so may hold more."""
+    counts = Counter(delivery.stream for delivery in stored)
+    return max(counts.values(), default=0) >= share
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
@@ -138,7 +146,7 @@ class StoreWorker:
                 began_s = time.monotonic()
                 stored = self._turn(reader)
                 self.pruner.work(time.monotonic() - began_s)
-                if len(stored) < MESSAGES_A_STREAM:
+                if not _was_full(stored, reader.share(MESSAGES_A_STREAM)):
                     self.stop.wait(TURN_S)
             self._drain(reader)
         return self.report

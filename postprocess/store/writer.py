@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import bindparam, case, delete, select
 
 from ghostpose.types import CAMERA_EVENTS
 from postprocess.store import schema
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from postprocess.store.upserts import Row, Upsert
 
 T = TypeVar("T")
+
+_WRITTEN: Final = select(schema.poses.c.seq).where(
+    schema.poses.c.camera_id == bindparam("camera_id"),
+    schema.poses.c.session == bindparam("session"),
+    schema.poses.c.seq.between(bindparam("first"), bindparam("last")),
+)
+"""Which frames of a span are there; made once, as it is asked for each camera."""
 
 _log = logging.getLogger(__name__)
 
@@ -124,12 +131,12 @@ def _forget_people(
     connection: Connection, poses: Sequence[PoseMessage], camera_ids: dict[str, int]
 ) -> None:
     """Remove the people of frames that are written again: a redone frame may have others."""
-    table, frames = schema.poses, schema.people
+    frames = schema.people
     for (camera, session), group in _grouped(poses, lambda p: (p.camera, p.session)).items():
         seqs = [pose.seq for pose in group]
-        here = (table.c.camera_id == camera_ids[camera]) & (table.c.session == session)
+        span = {"first": min(seqs), "last": max(seqs)}
         known = connection.execute(
-            select(table.c.seq).where(here, table.c.seq.between(min(seqs), max(seqs)))
+            _WRITTEN, {"camera_id": camera_ids[camera], "session": session, **span}
         ).scalars()
         again = set(known).intersection(seqs)
         if again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -19,7 +20,7 @@ from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusUnavailableError, StoreError
 from ghostpose.topics import STORE_GROUP
 from ghostpose.types import EventMessage
-from postprocess.store import open_database, run_store
+from postprocess.store import group_reader, open_database, run_store
 from postprocess.store import schema as tables
 from postprocess.store import worker as store_worker
 from postprocess.store.group_reader import GroupReader
@@ -107,6 +108,28 @@ def test_what_is_committed_is_stored_and_acknowledged(server, bus, pipeline, add
         5,
         '{"rate": 1}',
     )
+
+
+def test_the_backlog_of_many_cameras_is_read_in_parts(
+    server, bus, pipeline, file_address, monkeypatch
+):
+    """For the store's memory: the database may have been away for hours."""
+    monkeypatch.setattr(group_reader, "MOST_AT_ONCE", 8)
+    other = make_pipeline(bus, "other")
+    play(pipeline, 7)
+    play(other, 9)
+    taken = GroupReader(bus, "killed").take(64)
+    # Two cameras have four streams; the events' hold the start of a session each.
+    assert Counter(delivery.stream for delivery in taken) == {
+        bus.keys.poses("other"): 2,
+        bus.keys.poses(pipeline.camera): 2,
+        bus.keys.events("other"): 1,
+        bus.keys.events(pipeline.camera): 1,
+    }
+    monkeypatch.setattr(store_worker, "TURN_S", LIMIT_S)  # so it must not wait between parts
+    monkeypatch.setattr(store_worker, "CLAIM_IDLE_S", 0.0)
+    with storing(server, file_address):
+        wait_until(lambda: count(file_address, tables.poses) == 16)
 
 
 def test_cameras_that_appear_later_are_found(server, bus, pipeline, file_address):
