@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
 from app.settings import with_cameras
 from ghostpose.config import GhostposeConfig
@@ -25,7 +26,7 @@ def cameras_of(
     """Return a camera for each video; one of the same name in `config` lends its settings.
 
     Raises:
-        ConfigError: one is live, or an option is out of range.
+        ConfigError: one is live or has no end, or an option is out of range.
     """
     for video in videos:
         if is_live(video):
@@ -33,6 +34,8 @@ def cameras_of(
                 f"{video}: this is live, and has no end: only recordings are analysed;"
                 " ghostpose run plays it"
             )
+        if _is_endless(video):
+            raise ConfigError(f"{video}: without frames=N a test pattern has no end")
     named = with_cameras(
         GhostposeConfig(), [absolute(video) for video in videos], given, new={"credit": CREDIT}
     ).cameras
@@ -47,6 +50,14 @@ def _lent(known: CameraConfig | None, named: CameraConfig) -> CameraConfig:
         settings = known.model_dump(exclude_unset=True) | settings
     return type(named).model_validate(
         settings | {"policy": "every", "loop": False, "paused": False, "max_age_ms": 0}
+    )
+
+
+def _is_endless(video: str) -> bool:
+    """Return whether it is a test pattern that goes on for ever."""
+    scheme, _, options = video.partition(":")
+    return (
+        scheme == "pattern" and parse_qs(options.removeprefix("?")).get("frames", ["0"])[-1] == "0"
     )
 
 

@@ -65,6 +65,9 @@ def test_a_camera_of_the_configuration_lends_its_recording_its_zones(
     [
         pytest.param(["a.mp4"], "where are the results to be kept?", id="no store"),
         pytest.param(["rtsp://10.0.0.5/live"], "this is live, and has no end", id="live"),
+        pytest.param(
+            ["pattern:people=2"], "without frames=N a test pattern has no end", id="endless"
+        ),
         pytest.param(["a.mp4", "--height", "7"], "--height", id="an option"),
         pytest.param(["a.mp4", "--wait"], "add --queue", id="waiting for nothing"),
         pytest.param(
