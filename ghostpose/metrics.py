@@ -47,7 +47,7 @@ FRAMES: Final = Metric(
 RECONNECTS: Final = Metric(
     "counter",
     "ghostpose_reconnects_total",
-    "Times that a live camera was opened again",
+    "Times that a live camera was opened again, or was tried to be",
     ("camera",),
 )
 LAST_SEEN: Final = Metric(
