@@ -1,8 +1,16 @@
-"""What a frame costs on the bus: bytes, microseconds a hop, for maps that the network gave."""
+"""What a frame costs on the bus: bytes, microseconds a hop, for maps that the network gave.
+
+And what it costs a busy store: `STORE_CAMERAS` cameras have two frames each for every transaction,
+few, so that each transaction pays for all its streams.
+"""
 
 from __future__ import annotations
 
+import itertools
 import statistics
+import tempfile
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bus_walk import Walk
@@ -16,10 +24,12 @@ from ghostpose.codec.maps import decode_maps, encode_maps
 from ghostpose.codec.poses import encode_pose
 from ghostpose.types import Placement, PoseMessage
 from postprocess.grouping import GroupingOptions, group, to_people
+from postprocess.store import Batch, open_database, write_batch
+from postprocess.store.group_reader import GroupReader
 from postprocess.tracking import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ghostpose.types import MapsCodec
 
@@ -27,17 +37,20 @@ HEIGHT_PX = 368
 FRAMES, FRAMES_FULL = 200, 2000
 CODECS: tuple[MapsCodec, ...] = ("compact", "float16")
 BEATS = 2000
+STORE_CAMERAS, STORE_FRAMES, STORE_TURNS = 200, 2, 9
 
 
 def measure(*, full: bool) -> dict[str, Any]:
     """Return bytes a frame, ms of each codec, and microseconds of each hop."""
     recorded = record_maps(CLIP, HEIGHT_PX)
     frames = FRAMES_FULL if full else FRAMES
+    poses, states = _results(recorded)
     return {
-        "bytes": _sizes(recorded) | _result_sizes(recorded),
+        "bytes": _sizes(recorded) | _result_sizes(poses, states),
         "decoding_ms": spread(decoding_ms(CLIP, 1) for _ in range(5)),
         "codec_ms": _codecs(recorded),
         **_hops(recorded, frames),
+        "store_core_ms": spread(_store_core_ms(poses)),
     }
 
 
@@ -53,17 +66,25 @@ def _sizes(recorded: Recorded) -> dict[str, float]:
     return {name: statistics.mean(found) for name, found in sizes.items()}
 
 
-def _result_sizes(recorded: Recorded) -> dict[str, float]:
-    """Return the mean bytes of pose messages and of the tracker's state after them."""
+def _results(recorded: Recorded) -> tuple[list[PoseMessage], list[bytes]]:
+    """Return the pose messages of the recorded frames, and the tracker's state after each."""
     tracker, poses, states = Tracker("bench"), [], []
     for number, (picture, maps) in enumerate(zip(recorded.pictures, recorded.maps, strict=True)):
         height, width = picture.shape[:2]
         found = to_people(group(maps, GroupingOptions()), Placement(1.0, 1.0), width, height)
         people = tracker.update(found, number / 10, (width, height))
         pose = PoseMessage("bench", 10**12, number, 1e9, number / 10, width, height, people)
-        poses.append(len(encode_pose(pose)))
-        states.append(len(tracker.state()))
-    return {"pose message": statistics.mean(poses), "tracker state": statistics.mean(states)}
+        poses.append(pose)
+        states.append(tracker.state())
+    return poses, states
+
+
+def _result_sizes(poses: Iterable[PoseMessage], states: Iterable[bytes]) -> dict[str, float]:
+    """Return the mean bytes of pose messages and of tracker states."""
+    return {
+        "pose message": statistics.mean(len(encode_pose(pose)) for pose in poses),
+        "tracker state": statistics.mean(map(len, states)),
+    }
 
 
 def _codecs(recorded: Recorded) -> dict[str, dict[str, float]]:
@@ -85,6 +106,51 @@ def _hops(recorded: Recorded, frames: int) -> dict[str, Any]:
         took = Walk(bus, recorded).walk(frames)
         beat_ms = _server_beat_ms(bus)
     return {"hop_us": {name: spread(us) for name, us in took.items()}, "server_beat_ms": beat_ms}
+
+
+def _store_core_ms(poses: Iterable[PoseMessage]) -> list[float]:
+    """Return, of each turn of a busy store, its process's time for a frame."""
+    took_ms, cameras = [], [f"bench{number}" for number in range(STORE_CAMERAS)]
+    scenes = {camera: itertools.cycle(_as_of(camera, poses)) for camera in cameras}
+    with (
+        EmbeddedServer() as server,
+        Bus.connect(server.url) as bus,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        engine, reader = (
+            open_database(f"sqlite:///{folder}/poses.sqlite"),
+            GroupReader(bus, "bench"),
+        )
+        for camera in cameras:
+            bus.register_camera(camera, policy="every", credit=4)
+        for turn in range(STORE_TURNS):
+            for camera, scene in scenes.items():
+                for seq in range(turn * STORE_FRAMES, (turn + 1) * STORE_FRAMES):
+                    pose = encode_pose(replace(next(scene), seq=seq))
+                    bus.client.xadd(bus.keys.poses(camera), {"d": pose})
+            begun_s = time.process_time()
+            deliveries = reader.take(STORE_FRAMES)
+            with engine.begin() as connection:
+                write_batch(connection, Batch([d.message for d in deliveries], []))
+            reader.acknowledge(deliveries)
+            took_ms.append(1000 * (time.process_time() - begun_s) / len(deliveries))
+        engine.dispose()
+    return took_ms
+
+
+def _as_of(camera: str, poses: Iterable[PoseMessage]) -> list[PoseMessage]:
+    """Return messages as another camera's, whose tracks bear its name."""
+    return [
+        replace(
+            pose,
+            camera=camera,
+            people=tuple(
+                replace(person, track=person.track.replace(pose.camera, camera, 1))
+                for person in pose.people
+            ),
+        )
+        for pose in poses
+    ]
 
 
 def _server_beat_ms(bus: Bus) -> float:
@@ -110,4 +176,5 @@ def lines(result: dict[str, Any]) -> list[str]:
     rows += [f"| {name} | {shown(ms, 2)} |" for name, ms in result["codec_ms"].items()]
     rows += ["", "| hop, over a unix socket | microseconds |", "|-|-|"]
     rows += [f"| {name} | {shown(us, 0)} |" for name, us in result["hop_us"].items()]
-    return rows
+    took = shown(result["store_core_ms"], 2)
+    return [*rows, "", f"A busy store takes {took} core-ms a frame, of {STORE_CAMERAS} cameras."]

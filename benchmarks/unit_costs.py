@@ -16,6 +16,7 @@ LOAD = "80%"
 saturated pipeline is then a prediction."""
 
 LEAST_MS = 0.01
+"""A difference of two measurements may be nothing, or less; a cost may not."""
 
 
 def unit_costs(results: dict[str, Any]) -> UnitCosts:
@@ -30,6 +31,7 @@ def unit_costs(results: dict[str, Any]) -> UnitCosts:
         source_px=source_px,
         network_px=fit_height(*source_px, HEIGHT_PX),
         frame_costs=tuple(_frame_costs(load["core_ms"], pipeline, transport)),
+        store_turns_ms=_store_turns_ms(load, transport),
         kilobytes=Kilobytes(
             frame=sizes["picture, jpeg"] / 1000,
             maps=sizes["maps, compact"] / 1000,
@@ -59,9 +61,15 @@ def _frame_costs(
         _cost("inference", "the network", network_ms, "network"),
         _cost("inference", "decoding, coding maps, the bus", rest_ms["inference"], "network"),
         _cost("postprocess", "grouping, tracking, committing", core_ms["postprocess"], "network"),
-        _cost("store", "writing", core_ms["store"], "frames"),
+        _cost("store", "writing", transport["store_core_ms"]["median"], "frames"),
         _cost("server", "all steps", core_ms["server"], "frames"),
     ]
+
+
+def _store_turns_ms(load: dict[str, Any], transport: dict[str, Any]) -> float:
+    """Return what the store took each second beyond what as many frames cost a busy one."""
+    more_ms = load["core_ms"]["store"] - transport["store_core_ms"]["median"]
+    return round(max(LEAST_MS, load["fps"] * more_ms), 3)
 
 
 def _cost(role: Any, step: str, core_ms: float, grows_with: Any) -> FrameCost:
@@ -84,6 +92,8 @@ def lines(costs: UnitCosts, predicted: dict[str, float]) -> list[str]:
         f"| {cost.role} | {cost.step} | {cost.core_ms:.2f} | {cost.grows_with} |"
         for cost in costs.frame_costs
     ]
+    rows.append("")
+    rows.append(f"Besides, a store's turns take {costs.store_turns_ms:.0f} core-ms each second.")
     rows.append("")
     rows.append(
         f"`ghostpose plan`'s formula says {predicted['predicted_fps']:.1f} frames/s of this"

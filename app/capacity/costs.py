@@ -47,8 +47,10 @@ class Kilobytes(Frozen):
 class UnitCosts(Frozen):
     """Costs of frames of `source_px` that the network sees as `network_px`.
 
-    `process_mb`: private memory of a process of a role (`ingest`: of one camera's process);
-    `beat_ms`: the server's time for the news of one process, which come every two seconds.
+    The store's is that of a busy one; `store_turns_ms` is what its turns take each second besides,
+    while there is little to store. `process_mb`: private memory of a process of a role
+    (`ingest`: of one camera's process); `beat_ms`: the server's time for the news of one process,
+    which come every two seconds.
     """
 
     machine: str
@@ -57,6 +59,7 @@ class UnitCosts(Frozen):
     source_px: Size
     network_px: Size
     frame_costs: tuple[FrameCost, ...]
+    store_turns_ms: Positive
     kilobytes: Kilobytes
     process_mb: dict[Role, Positive]
     beat_ms: Positive

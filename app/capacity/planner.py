@@ -95,18 +95,20 @@ class Plan:
 def make_plan(load: Load, costs: UnitCosts) -> Plan:
     """Return what a load needs, by these costs."""
     core_ms = {role: costs.core_ms(role, load.source_px, load.network_px) for role in _roles(load)}
-    cores = {role: load.frames_per_s * ms / 1000 for role, ms in core_ms.items()}
     sent, read = _frame_traffic(load, costs)
     limits = _limits(load, costs, core_ms, max(sent, read))
     of_a_shard, of_a_deployment = limits[:2], limits[2:]
     deployments = max(math.ceil(load.frames_per_s / one.frames_per_s) for one in of_a_deployment)
     carried = min(one.frames_per_s for one in of_a_shard)
     shards = deployments * math.ceil(load.frames_per_s / deployments / carried)
-    processes = {role: _processes(role, load, cores[role], shards) for role in cores}
+    cores = {role: load.frames_per_s * ms / 1000 for role, ms in core_ms.items()}
+    if load.stored:
+        cores["store"] += deployments * costs.store_turns_ms / 1000
+    processes = {role: _processes(role, load, cores[role], shards, deployments) for role in cores}
     return Plan(
         load=load,
         roles=tuple(
-            RolePlan(role, core_ms[role], cores[role], processes[role],
+            RolePlan(role, 1000 * cores[role] / load.frames_per_s, cores[role], processes[role],
                      _memory_mb(role, processes[role], load, costs))
             for role in cores
         ),
@@ -123,7 +125,7 @@ def make_plan(load: Load, costs: UnitCosts) -> Plan:
 def sustained_fps(costs: UnitCosts, source_px: Size, network_px: Size, cores: int) -> float:
     """Return the frames a second that so many cores carry when nothing of them is left idle."""
     whole_ms = sum(costs.core_ms(role, source_px, network_px) for role in ROLES)
-    return 1000 * cores / whole_ms
+    return (1000 * cores - costs.store_turns_ms) / whole_ms
 
 
 def _roles(load: Load) -> tuple[Role, ...]:
@@ -161,12 +163,14 @@ def _limits(
     return tuple(limits)
 
 
-def _processes(role: Role, load: Load, cores: float, shards: int) -> int:
-    """Return how many processes a role has: a camera's is its own, a server's is a shard."""
+def _processes(role: Role, load: Load, cores: float, shards: int, deployments: int) -> int:
+    """Return how many processes a role has: a camera's its own, a shard's, a deployment's store."""
     if role == "ingest":
         return load.cameras
     if role == "server":
         return shards
+    if role == "store":
+        return deployments
     if role == "inference":  # takes all cores of a machine
         return math.ceil(cores / (load.cores_a_machine * load.share))
     return math.ceil(cores / load.share)

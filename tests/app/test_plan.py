@@ -34,6 +34,7 @@ COSTS = UnitCosts(
         FrameCost(role="store", step="writing", core_ms=0.5, grows_with="frames"),
         FrameCost(role="server", step="steps", core_ms=0.25, grows_with="frames"),
     ),
+    store_turns_ms=100,
     kilobytes=Kilobytes(frame=40, maps=10, pose=2, state=1),
     process_mb={"ingest": 100, "inference": 300, "postprocess": 200, "store": 100, "server": 10},
     beat_ms=0.05,
@@ -64,9 +65,9 @@ def test_a_plan_is_what_its_formulas_say() -> None:
     plan = make_plan(LOAD, COSTS)
     cores = {role.role: role.cores for role in plan.roles}
     assert cores == pytest.approx(
-        {"ingest": 6, "inference": 40, "postprocess": 2, "store": 1, "server": 0.5}
+        {"ingest": 6, "inference": 40, "postprocess": 2, "store": 1.2, "server": 0.5}
     )
-    assert plan.machines == math.ceil(49.5 / (16 * 0.7))
+    assert plan.machines == math.ceil(49.7 / (16 * 0.7))
     # One store carries 1,400 frames/s: two deployments, each with a shard whose link carries 1,620.
     assert (plan.deployments, plan.shards, plan.partitions) == (2, 2, 16)
     assert plan.to_servers_mbit == pytest.approx(2000 * 53 * 0.008)
@@ -90,7 +91,7 @@ def test_costs_grow_with_the_pixels_they_depend_on() -> None:
     larger = replace(LOAD, source_px=(2560, 1440), network_px=(656, 736))
     core_ms = {role.role: role.core_ms for role in make_plan(larger, COSTS).roles}
     assert core_ms == pytest.approx(
-        {"ingest": 10, "inference": 40, "postprocess": 2, "store": 0.5, "server": 0.25}
+        {"ingest": 10, "inference": 40, "postprocess": 2, "store": 0.6, "server": 0.25}
     )
 
 
