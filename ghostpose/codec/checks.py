@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ghostpose.errors import DecodeError, InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _T = TypeVar("_T")
 
@@ -117,6 +118,21 @@ class Fields:
         """Return named fields within this message."""
         return Fields(f"{self._owner}: {name}", self.any(name), self._raw)
 
+    def nested(self, name: str, deepest: int) -> dict[str, object]:
+        """Return a JSON object with at most so many levels of objects and lists, all finite."""
+        value = self.any(name)
+        if not isinstance(value, dict):
+            raise self.fail(f"{name} is no JSON object")
+        level: list[object] = [value]
+        for _ in range(deepest):
+            members = [one for outer in level for one in _members(outer)]
+            if not all(math.isfinite(one) for one in members if isinstance(one, float)):
+                raise self.fail(f"{name} holds a number that is not finite")
+            level = [one for one in members if isinstance(one, dict | list)]
+            if not level:
+                return value
+        raise self.fail(f"{name} is nested deeper than {deepest} levels")
+
     def counts(self, name: str) -> dict[str, int]:
         """Return a mapping of names to counts."""
         inner = self.inner(name)
@@ -147,10 +163,17 @@ def parse_json(owner: str, data: bytes, at_most: int) -> Fields:
     if len(data) > at_most:
         raise DecodeError(f"{owner}: {len(data)} bytes, at most {at_most}", data)
     try:
-        values = json.loads(data)
+        values = json.loads(data.decode())
+        if b"\\u" in data:  # half a character, which nobody could write on
+            json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as cause:
         raise DecodeError(f"{owner}: no JSON ({cause})", data) from cause
     return Fields(owner, values, data)
+
+
+def _members(value: object) -> Iterable[object]:
+    """Return what a JSON object or list holds."""
+    return value.values() if isinstance(value, dict) else cast("list[object]", value)
 
 
 def _show(value: object) -> str:

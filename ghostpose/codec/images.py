@@ -27,6 +27,8 @@ _SOS: Final = 0xDA
 _EOI: Final = 0xD9
 _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """JPEG markers SOF0 to SOF15, whose segment holds the size (ITU-T T.81, table B.1)."""
+_WITHOUT_LENGTH: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""Markers that begin no segment (the same table): TEM, RST0 to RST7, SOI; 0 is none at all."""
 
 
 def encode_picture(
@@ -82,7 +84,11 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         if marker in _FRAME_HEADERS:
             height = int.from_bytes(data[position + 5 : position + 7])
             return int.from_bytes(data[position + 7 : position + 9]), height
-        position += 2 + int.from_bytes(data[position + 2 : position + 4])
+        length = int.from_bytes(data[position + 2 : position + 4])
+        # libjpeg passes over markers that have no length, and would find another header than this.
+        if marker in _WITHOUT_LENGTH or length < 2:
+            break
+        position += 2 + length
     raise DecodeError("picture: a JPEG without a frame header", data)
 
 

@@ -127,7 +127,9 @@ def _tiff_size(data: bytes) -> tuple[int, int]:
     found: dict[int, int] = {}
     for entry in range(page + 2, page + 2 + 12 * count, 12):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT) and kind in _TIFF_TYPES:
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
+            if tag in found or kind not in _TIFF_TYPES:  # libtiff might take another than this
+                raise DecodeError("its TIFF header gives no one size", data)
             (found[tag],) = struct.unpack_from(f"{order}{_TIFF_TYPES[kind]}", data, entry + 8)
     if len(found) < 2:
         raise DecodeError("its TIFF header gives no size", data)

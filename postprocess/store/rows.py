@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Final
 
+from ghostpose.codec.checks import MAX_TIME_S
 from ghostpose.errors import InvalidValueError
 from postprocess.store.keypoints import pack_keypoints
 
@@ -145,6 +145,7 @@ def _other(event: EventMessage) -> str:
 
 def _time(event: EventMessage) -> float:
     value = event.details.get("captured_at")
-    if isinstance(value, int | float) and math.isfinite(value):
+    # Compared as it is: an integer of a thousand digits is no float.
+    if isinstance(value, int | float) and abs(value) <= MAX_TIME_S:
         return float(value)
     raise InvalidValueError(f"store: {event.camera}: a {event.kind} has no time captured_at")

@@ -30,7 +30,7 @@ from ghostpose.codec.messages import (
     encode_maps_header,
 )
 from ghostpose.codec.picture_files import decode_picture_file
-from ghostpose.codec.poses import encode_event, encode_pose
+from ghostpose.codec.poses import decode_event, encode_event, encode_pose
 from ghostpose.codec.preview import Preview, decode_preview, encode_preview
 from ghostpose.codec.recording import MARK, packed_frame, packed_pose, read_recording
 from ghostpose.codec.registry import (
@@ -47,6 +47,7 @@ from ghostpose.errors import ConfigError, DecodeError, InvalidValueError, Source
 from ghostpose.types import EventMessage, FrameId, FrameMessage
 from ingest.sources.address import parse_address
 from postprocess.store.keypoints import pack_keypoints, unpack_keypoints
+from postprocess.store.rows import event_row, gap_row, session_row
 from postprocess.tracking import Tracker, TrackerOptions
 from postprocess.tracking.state import decode_state
 
@@ -146,6 +147,12 @@ def _json() -> list[Target]:
     return [
         Target("pose", ({b"d": pose, b"p": b"17"},), _client_reads),
         Target("event", ({b"d": event},), _client_reads),
+        Target(
+            "event's row",
+            tuple(map(encode_event, _EVENTS)),
+            lambda raw: _row_of(decode_event(_bytes(raw))),
+            (DecodeError, InvalidValueError),
+        ),
         Target("camera row", (encode_camera(camera),), lambda raw: decode_camera(_bytes(raw))),
         Target(
             "heartbeat", (encode_heartbeat(beat),), lambda raw: decode_heartbeat("w", _bytes(raw))
@@ -166,6 +173,21 @@ def _json() -> list[Target]:
             lambda raw: decode_camera_lease("lobby", _bytes(raw)),
         ),
     ]
+
+
+_EVENTS: Final = (
+    EventMessage("gap", "lobby", 7, 3, {"reason": "stale"}),
+    EventMessage("session_end", "lobby", 7, 3, {"frames_read": 4, "skipped": {"rate": 1}}),
+    EventMessage(
+        "enter", "lobby", 7, 3, {"track": "lobby-4", "zone": "door", "captured_at": 1.7e9}
+    ),
+)
+
+
+def _row_of(event: EventMessage) -> object:
+    """Return an event's row, as the store writes it and the dashboard sends it on."""
+    make = {"gap": gap_row, "session_end": session_row}.get(event.kind, event_row)
+    return json.dumps(make(1, event), allow_nan=False, ensure_ascii=False).encode()
 
 
 def _bytes(raw: bytes | Fields) -> bytes:

@@ -57,6 +57,16 @@ def test_a_size_that_is_not_the_jpegs_own_is_refused() -> None:
         decode_picture(EncodedPicture("jpeg", 16_000, 2_000, data))
 
 
+@pytest.mark.parametrize(
+    "hidden", [b"\x01", b"\x00", b"\xd0", b"\xd8", b"\xfe\x00\x01"], ids=bytes.hex
+)
+def test_a_jpeg_that_might_hide_its_size_from_us_is_refused(hidden: bytes) -> None:
+    """What libjpeg passes over, but has the form of a segment, could hold another frame header."""
+    data = encode_picture(gradient(10, 20)).data
+    with pytest.raises(DecodeError, match="without a frame header"):
+        jpeg_size(data[:2] + b"\xff" + hidden + data[2:])
+
+
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(DecodeError, match="more than"):
         decode_picture(EncodedPicture("jpeg", 16_000, 16_000, b"\xff\xd8"))

@@ -65,6 +65,16 @@ def test_a_big_endian_tiff_and_a_top_down_bmp_say_their_size() -> None:
     assert picture_file_size(bmp) == (9, 7)
 
 
+@pytest.mark.parametrize(("tag", "kind"), [(256, 3), (257, 4), (256, 16)])
+def test_a_tiff_that_gives_its_size_twice_or_strangely_is_refused(tag: int, kind: int) -> None:
+    """The one who decodes it might take another size than the one that was looked at."""
+    given = ((256, 3, 9), (257, 3, 7), (tag, kind, 9))
+    entries = b"".join(struct.pack(">HHIHH", t, k, 1, n, 0) for t, k, n in given)
+    tiff = b"MM\0*" + struct.pack(">IH", 8, 3) + entries + bytes(4)
+    with pytest.raises(DecodeError, match="gives no one size"):
+        picture_file_size(tiff)
+
+
 def test_a_png_whose_chunk_claims_gigabytes_is_refused_before_it_is_decoded() -> None:
     data = encoded(".png")
     place = data.index(b"IDAT") - 4

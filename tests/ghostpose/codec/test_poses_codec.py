@@ -124,6 +124,32 @@ def test_json_bombs_are_a_decode_error(bomb: bytes) -> None:
             decode(bomb)
 
 
+@pytest.mark.parametrize(
+    "details",
+    [
+        b'{"a": ' * 17 + b"0" + b"}" * 17,
+        b'{"a": ' + b"[" * 300 + b"]" * 300 + b"}",
+        b'{"a": "\\ud800"}',
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": [1e999]}',
+        b'{"a": NaN}',
+    ],
+    ids=["deep", "deep list", "half a character", "the same in bytes", "infinite", "no number"],
+)
+def test_details_that_nobody_could_pass_on_are_a_decode_error(details: bytes) -> None:
+    event = encode_event(EVENT)
+    start = event.index(b'"details":') + len(b'"details":')
+    with pytest.raises(DecodeError):
+        decode_event(event[:start] + details + b"}")
+
+
+def test_details_of_sixteen_levels_and_any_characters_are_passed_on() -> None:
+    details = b'{"a": ' * 15 + b'{"b": "\\u00e4\\ud83d\\ude00"}' + b"}" * 15
+    event = encode_event(EVENT)
+    start = event.index(b'"details":') + len(b'"details":')
+    assert decode_event(event[:start] + details + b"}").details == json.loads(details)
+
+
 def test_integers_too_long_for_an_array_are_a_decode_error() -> None:
     values = json.loads(encode_pose(POSE))
     values["people"][0]["keypoints"][2][0] = 10**400

@@ -333,14 +333,19 @@ def test_messages_that_can_not_be_stored_are_left_out_alone(server, bus, pipelin
     bad_track = fields[b"d"].replace(b'"lobby-0"', b'"elsewhere-0"')
     assert bad_track != fields[b"d"]
     bus.client.xadd(poses, {"d": bad_track, "p": "0"})
-    for details in ({"zone": "till"}, {"zone": "a\0b", "captured_at": 1}, {"captured_at": "noon"}):
+    for details in (
+        {"zone": "till"},
+        {"zone": "a\0b", "captured_at": 1},
+        {"captured_at": "noon"},
+        {"captured_at": 10**400},
+    ):
         told = encode_event(EventMessage("enter", pipeline.camera, 5, 1, details))
         bus.client.xadd(bus.keys.events(pipeline.camera), {"d": told, "p": "0"})
     play(pipeline, 1)
     with storing(server, address) as reports:
         pass
     assert count(address, tables.poses) == 3
-    assert reports[0].refused == 5
+    assert reports[0].refused == 6
     assert unacknowledged(bus, pipeline) == 0
 
 
