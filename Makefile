@@ -61,7 +61,7 @@ model: .venv/bin/python
 	$(BIN)/python tests/protocol/protocol_explorer.py $(MODEL)
 
 fuzz: .venv/.test-$(TORCH)
-	$(BIN)/python tests/fuzz/fuzz.py 1000000
+	PYTHONPATH=.:tests $(BIN)/python tests/fuzz/fuzz.py 1000000
 
 drill-cameras: .venv/.test-$(TORCH)
 	PYTHONPATH=.:tests $(BIN)/python tests/drills/camera_drill.py --minutes $(MINUTES)

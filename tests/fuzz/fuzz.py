@@ -1,6 +1,8 @@
 """Mutated messages of every kind: no crash, no hang, bounded memory.
 
-python tests/fuzz/fuzz.py 1000000 [seed]      so many messages; prints a table
+    PYTHONPATH=.:tests python tests/fuzz/fuzz.py 1000000 [seed]
+
+makes so many messages, and prints a table.
 """
 
 from __future__ import annotations
@@ -16,8 +18,6 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # run by itself: samples are in tests/
 
 from mutations import mutated
 from targets import Target, targets

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +55,20 @@ def test_a_refusal_that_forges_a_line_is_found() -> None:
 def test_mutations_are_the_same_for_the_same_seed() -> None:
     one, two = (mutated(b'{"a": [1, 2]}', b"other", random.Random(5)) for _ in range(2))
     assert one == two
+
+
+def test_the_makefiles_command_runs_by_itself() -> None:
+    """It finds the project and the tests' own modules from nothing but the repository's root."""
+    printed = subprocess.run(
+        ["make", "-n", "fuzz"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    command = printed.splitlines()[-1].replace("1000000", "30")
+    command = re.sub(r"\S+/python\b", sys.executable, command)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "30 messages with seed 1: no crash" in done.stdout, done.stderr
 
 
 def test_every_decoder_of_the_codec_is_a_target() -> None:
