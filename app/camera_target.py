@@ -28,7 +28,7 @@ def find_camera(target: str, redis: str | None) -> CameraConfig:
         return make_camera({"name": camera_name_from(target), "source": target})
     try:
         with open_registry(redis) as registry:
-            registered = registry.read()
+            registered = registry.read(passwords=True)
             if target not in registered.cameras:
                 registry.get(target)  # says what there is instead
             return registered.playable(target)

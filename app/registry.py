@@ -62,7 +62,7 @@ def import_cameras(registry: Registry, cameras: Sequence[CameraConfig]) -> Impor
         RegistryConflictError: somebody changed one of them meanwhile.
         RegistryError: a password is hidden and not known.
     """
-    known, done = registry.read(), Imported()
+    known, done = registry.read(passwords=True), Imported()
     for camera in cameras:
         row = known.cameras.get(camera.name)
         if row is None:

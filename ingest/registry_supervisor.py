@@ -132,7 +132,7 @@ class RegistrySupervisor:
         if revision is None and known is not None and known.cameras:
             _log.warning("puts its cameras back into the registry: the server lost its memory")
             self._registry.seed([known.playable(name) for name in known.cameras])
-        self._registered = self._registry.read()
+        self._registered = self._registry.read(passwords=True)
 
     def _renew(self) -> None:
         """Renew all leases; take those again that nobody holds, and drop the others."""

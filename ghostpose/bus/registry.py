@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ghostpose.codec.camera_settings import RegisteredCamera
     from ghostpose.config import CameraConfig
 
+_AS_IT_IS: Final = "*"
+"""In an address's place: the one that is kept stays. It is none by itself."""
+
 _KEYS: Final = (REGISTRY_KEY, REGISTRY_SOURCES_KEY, REGISTRY_ENDED_KEY, REGISTRY_REVISION_KEY)
 
 
@@ -36,17 +39,19 @@ _KEYS: Final = (REGISTRY_KEY, REGISTRY_SOURCES_KEY, REGISTRY_ENDED_KEY, REGISTRY
 class Registered:
     """The whole registry.
 
-    `revision` is that of its last change, None if nothing was ever written to it; `ended` says of
-    cameras that were played to their end at which revision that was.
+    `revision` is that of its last change, None if nothing was ever written to it; `sources` holds
+    addresses with passwords, if they were read; `ended` says of cameras that were played to their
+    end at which revision that was.
     """
 
     revision: int | None
     cameras: Mapping[str, RegisteredCamera]
-    sources: Mapping[str, str]
+    sources: Mapping[str, str] | None
     ended: Mapping[str, int]
 
     def playable(self, name: str) -> CameraConfig:
         """Return a camera's settings with its password, if its address holds one."""
+        assert self.sources is not None, "passwords were not read"
         settings = self.cameras[name].settings
         source = self.sources.get(name)
         return settings if source is None else settings.model_copy(update={"source": source})
@@ -68,20 +73,24 @@ class Registry:
             number: Any = self.bus.client.get(REGISTRY_REVISION_KEY)
         return None if number is None else int(number)
 
-    def read(self) -> Registered:
-        """Return everything.
+    def read(self, *, passwords: bool = False) -> Registered:
+        """Return everything, addresses' passwords only if they are asked for.
 
         The revision is read first: what changes meanwhile is of a later one, to be read again.
         """
         with translated(self.bus.address), self.bus.client.pipeline(transaction=False) as batch:
             batch.get(REGISTRY_REVISION_KEY)
-            for key in (REGISTRY_KEY, REGISTRY_SOURCES_KEY, REGISTRY_ENDED_KEY):
-                batch.hgetall(key)
-            revision, rows, sources, ended = batch.execute()
+            batch.hgetall(REGISTRY_KEY)
+            batch.hgetall(REGISTRY_ENDED_KEY)
+            if passwords:  # which dashboards may not read
+                batch.hgetall(REGISTRY_SOURCES_KEY)
+            revision, rows, ended, *sources = batch.execute()
         return Registered(
             revision=None if revision is None else int(revision),
             cameras=decode_registry(rows),
-            sources={name.decode(): source.decode() for name, source in sources.items()},
+            sources={name.decode(): source.decode() for name, source in sources[0].items()}
+            if passwords
+            else None,
             ended={name.decode(): int(number) for name, number in ended.items()},
         )
 
@@ -139,21 +148,14 @@ class Registry:
 
     def _change(self, what: str, camera: CameraConfig, seen: int) -> int:
         settings, source = _kept(camera)
-        if HIDDEN in camera.source and not source:
-            source = self._known_source(camera)
-        arguments = (what, camera.name, seen, settings, source)
-        return self._done(camera.name, self.bus.run(Step.REGISTRY, _KEYS, arguments))
-
-    def _known_source(self, camera: CameraConfig) -> str:
-        """Return the address that `camera` has with its password hidden."""
-        with translated(self.bus.address):
-            known: Any = self.bus.client.hget(REGISTRY_SOURCES_KEY, camera.name)
-        if known is None or without_password(known.decode()) != camera.source:
+        keeps = HIDDEN in camera.source and not source
+        if keeps and (what == "add" or self.get(camera.name).settings.source != camera.source):
             raise RegistryError(
                 f"camera {camera.name}: the password in {camera.source} is hidden and not known"
                 " here: write it, or better ${env:NAME} or ${file:PATH} in its place"
             )
-        return str(known.decode())
+        arguments = (what, camera.name, seen, settings, _AS_IT_IS if keeps else source)
+        return self._done(camera.name, self.bus.run(Step.REGISTRY, _KEYS, arguments))
 
     def _done(self, name: str, reply: list[bytes]) -> int:
         if reply[0] == b"done":

@@ -153,7 +153,7 @@ def test_a_plain_password_is_accepted_with_a_warning_and_shown_nowhere(
     for key in bus.client.scan_iter():
         if key.decode() != REGISTRY_SOURCES_KEY:
             assert b"s3cret" not in (bus.client.dump(key) or b""), key
-    assert Registry(bus).read().playable("door").source == PLAIN
+    assert Registry(bus).read(passwords=True).playable("door").source == PLAIN
 
 
 def test_a_source_can_come_from_the_standard_input(
@@ -179,7 +179,7 @@ def test_what_is_exported_is_imported_as_it_was(cameras: Cameras, bus: Bus, tmp_
     cameras("set", "hall", "height=368")
     cameras("remove", "door")
     assert cameras("import", str(site)) == "1 added, 1 changed, 0 unchanged\n"
-    after = registry.read()
+    after = registry.read(passwords=True)
     assert {n: row.settings for n, row in after.cameras.items()} == {
         n: row.settings for n, row in before.cameras.items()
     }
@@ -196,7 +196,7 @@ def test_an_export_with_passwords_moves_to_another_server(
     cameras("remove", "hall")
     assert "is hidden and not known" in cameras("import", str(hidden), code=2)
     assert "1 added" in cameras("import", str(plain))
-    assert registry.read().playable("hall").source == PLAIN
+    assert registry.read(passwords=True).playable("hall").source == PLAIN
 
 
 def test_the_list_tells_what_a_cameras_process_says(cameras: Cameras, bus: Bus) -> None:

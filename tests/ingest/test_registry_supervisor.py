@@ -169,7 +169,7 @@ def test_a_server_that_lost_its_memory_gets_its_cameras_back(
             return False
 
     wait_until(is_back, "the registry's return")
-    assert Registry(bus).read().playable("attic").source == "rtsp://a:pw@h/"
+    assert Registry(bus).read(passwords=True).playable("attic").source == "rtsp://a:pw@h/"
     wait_until(lambda: holders(bus).keys() == {"door"}, "a lease of the door")
     wait_until(lambda: bus.counters("door").published > 0, "frames on the emptied server")
 

@@ -229,6 +229,8 @@ REFUSED: Final[dict[str, list[tuple[Any, ...]]]] = {
         ("SET", f"{HALL}:preview:{CAMERA}", "x"),
         ("HSET", f"{HALL}:lease", "owner", "me"),
         ("HSET", "ghostpose:meta", "partitions", "1"),
+        ("HGETALL", "ghostpose:{registry}:sources"),
+        ("HGET", "ghostpose:{registry}:sources", CAMERA),
     ],
     "mirror": [
         ("XADD", f"{HALL}:events:{CAMERA}", "*", "d", "{}"),

@@ -51,7 +51,8 @@ def export(
     from ghostpose.errors import ConfigError
 
     with open_registry(redis) as registry:
-        text = exported(registry.read(), with_passwords=with_passwords)
+        found = registry.read(passwords=with_passwords)
+        text = exported(found, with_passwords=with_passwords)
     if file is None:
         typer.echo(text, nl=False)
         return

@@ -10,7 +10,7 @@
 -- ARGV[2]  camera
 -- ARGV[3]  revision of the camera that the editor has seen (change, remove)
 -- ARGV[4]  settings (add, change)
--- ARGV[5]  the address with its password, or empty: it holds none (add, change)
+-- ARGV[5]  the address with its password; empty: it holds none; *: the one that is kept (add, change)
 -- Reply: {"done", revision} | {"exists"} (add) | {"missing"} (change, remove)
 --      | {"changed", revision now} (change, remove)
 
@@ -37,14 +37,16 @@ else
   end
 end
 local revision = next_revision()
-redis.call('HDEL', KEYS[2], ARGV[2])
+if ARGV[5] ~= '*' then
+  redis.call('HDEL', KEYS[2], ARGV[2])
+end
 redis.call('HDEL', KEYS[3], ARGV[2])
 if ARGV[1] == 'remove' then
   redis.call('HDEL', KEYS[1], ARGV[2])
   return {'done', revision}
 end
 redis.call('HSET', KEYS[1], ARGV[2], '{"revision":' .. revision .. ',"settings":' .. ARGV[4] .. '}')
-if ARGV[5] ~= '' then
+if ARGV[5] ~= '' and ARGV[5] ~= '*' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
 end
 return {'done', revision}

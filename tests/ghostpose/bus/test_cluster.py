@@ -75,7 +75,7 @@ def test_the_registry_and_its_leases_are_in_one_slot(cluster_bus: Bus) -> None:
     registry, leases = Registry(cluster_bus), CameraLeases(cluster_bus, "one")
     assert registry.seed([CameraConfig(name="door", source="rtsp://a:pw@h/")]) == 1
     row = registry.get("door")
-    assert registry.read().playable("door").source == "rtsp://a:pw@h/"
+    assert registry.read(passwords=True).playable("door").source == "rtsp://a:pw@h/"
     seen = registry.change(row.settings.model_copy(update={"fps": 5}), row.revision)
     tokens = leases.take({"door": 0.1})
     assert leases.renew(tokens, {"door": 0.2}) == []
