@@ -2,7 +2,8 @@
 
 paho-mqtt connects and sends in a thread of its own, and again after each loss. What is on its way
 is bounded here; what finds no room is dropped and counted. Retained messages are remembered, the
-newest of each topic, and told again after each connecting: so they are never lost.
+newest of each topic, told as soon as there is room, and again after each connecting: so they are
+never lost.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Broker:
 
     def __init__(self, address: BrokerAddress, status_topic: str) -> None:
         self._address, self._status_topic = address, status_topic
-        self._retained: dict[str, bytes] = {}
+        self._retained: dict[str, Outgoing] = {}
+        self._untold: dict[str, Outgoing] = {}
         self._on_the_way: deque[mqtt.MQTTMessageInfo] = deque()
         self.sent = 0
         """Messages given to the connection."""
@@ -102,38 +104,52 @@ class Broker:
     def send(self, *messages: Outgoing) -> None:
         """Send messages, or drop them; a retained one only if it says something new."""
         for message in messages:
-            if not message.retained:
-                self._give(message)
-            elif self._retained.get(message.topic) != message.payload:
-                self._retained[message.topic] = message.payload
-                if self._client.is_connected():  # else it is told with all others
-                    self._give(message)
+            if message.retained:
+                self._remember(message)
+            elif not self._give(message):
+                self.dropped += 1
+        self._tell_retained()
 
     def tend(self) -> None:
-        """Look after the connection: after each connecting, tell all retained messages again.
+        """Look after the connection: tell retained messages, after each connecting all of them.
 
         A broker that starts again may have forgotten them. To be called several times a second.
         """
         self._forget_done()
-        if self._connects == self._connects_told or not self._client.is_connected():
-            return
-        self._connects_told = self._connects
-        if self.dropped > self._dropped_told:
-            lost = self.dropped - self._dropped_told
-            _log.warning("the broker at %s takes messages again; %d were dropped meanwhile",
-                         self._address, lost)  # fmt: skip
-            self._dropped_told = self.dropped
-        for topic, payload in self._retained.items():
-            self._give(Outgoing(topic, payload, retained=True))
+        if self._connects != self._connects_told and self._client.is_connected():
+            self._connects_told = self._connects
+            self._untold = {**self._retained, **self._untold}
+            if self.dropped > self._dropped_told:
+                lost = self.dropped - self._dropped_told
+                _log.warning("the broker at %s takes messages again; %d were dropped meanwhile",
+                             self._address, lost)  # fmt: skip
+                self._dropped_told = self.dropped
+        self._tell_retained()
 
-    def _give(self, message: Outgoing) -> None:
-        """Hand a message to the connection, if there is room for it."""
+    def _remember(self, message: Outgoing) -> None:
+        if self._retained.get(message.topic) == message:
+            return
+        self._untold[message.topic] = message
+        if message.last:
+            self._retained.pop(message.topic, None)
+        else:
+            self._retained[message.topic] = message
+
+    def _tell_retained(self) -> None:
+        """Tell what is retained and untold, the longest untold first, as far as there is room."""
+        while self._untold:
+            topic, message = next(iter(self._untold.items()))
+            if not self._give(message):
+                return
+            del self._untold[topic]
+
+    def _give(self, message: Outgoing) -> bool:
+        """Hand a message to the connection; False: it has no room for it, or there is none."""
         self._forget_done()
         if not message.important and (
             len(self._on_the_way) >= ON_THE_WAY or not self._client.is_connected()
         ):
-            self.dropped += 1
-            return
+            return False
         qos = 1 if message.important or message.retained else 0
         info = self._client.publish(message.topic, message.payload, qos, message.retained)
         # Without a connection the client keeps important ones for the next, until it is full.
@@ -141,11 +157,11 @@ class Broker:
         if message.important:
             taken.add(MQTTErrorCode.MQTT_ERR_NO_CONN)
         if info.rc not in taken:
-            self.dropped += 1
-            return
+            return False
         self.sent += 1
         if not message.important:
             self._on_the_way.append(info)
+        return True
 
     def _forget_done(self) -> None:
         while self._on_the_way:

@@ -34,6 +34,7 @@ STATUS_WHEN_GONE: Final = "gone"
 class Outgoing:
     """One message to the broker. `retained`: the newest one of its topic is what counts.
 
+    `last`: it removes a retained topic for good, and need not be told again after that.
     `important` ones wait for a broker that is away, as far as there is room; of the others only
     those are worth anything that arrive at once.
     """
@@ -42,6 +43,7 @@ class Outgoing:
     payload: bytes
     retained: bool = False
     important: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Topics:
         topics = [self.of(camera, "state"), self.of(camera, "people")]
         if discovery_prefix:
             topics += [one.topic for one in self.discovery(camera, discovery_prefix)]
-        return [Outgoing(topic, b"", retained=True) for topic in topics]
+        return [Outgoing(topic, b"", retained=True, last=True) for topic in topics]
 
     def discovery(self, camera: str, discovery_prefix: str) -> list[Outgoing]:
         """Return what makes Home Assistant show a camera by itself: people seen, and whether on."""

@@ -239,6 +239,39 @@ def test_more_events_than_can_wait_are_dropped_by_number(monkeypatch: pytest.Mon
         assert (nobody.sent, nobody.dropped) == (5, 15)
 
 
+def test_retained_messages_beyond_what_a_slow_broker_takes_at_once_are_told_later(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.mirror.broker.ON_THE_WAY", 5)
+    topics = [f"ghostpose/{number}/people" for number in range(30)]
+
+    def say(payload: bytes, **how: bool) -> None:
+        mirror.send(*(Outgoing(topic, payload, retained=True, **how) for topic in topics))
+
+    def is_told(payload: bytes) -> bool:
+        mirror.tend()
+        return all(listener.last(topic) == payload for topic in topics)
+
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    with Broker(broker_address(url), "ghostpose/status") as mirror:
+        say(b"1")
+        with Listener(broker.port) as listener:
+            wait_until(lambda: is_told(b"1"), "everything after the connecting")
+            broker.hang()
+            say(b"2")
+            broker.go_on()
+            wait_until(lambda: is_told(b"2"), "all that changed")
+        broker.stop()
+        wait_until(lambda: not mirror.load()["connected"], "its loss")
+        broker.start()
+        with Listener(broker.port) as listener:
+            wait_until(lambda: is_told(b"2"), "everything again")
+            say(b"", last=True)
+            wait_until(lambda: is_told(b""), "their removal")
+            assert not set(topics) & set(mirror._retained), "they would be told for ever"
+        assert mirror.dropped == 0
+
+
 @contextmanager
 def mirroring(server: EmbeddedServer, url: str, ca: Path | None = None) -> Iterator[None]:
     """Run a mirror to `url` meanwhile."""
