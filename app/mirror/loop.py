@@ -113,6 +113,8 @@ class Mirror:
         self._broker.tend()
         try:
             records = self._reader.read(block_s)
+            # At once: the reader has gone on, and gives what is lost here never again.
+            self._broker.send(*self._outgoing(records))
             if time.monotonic() >= self._states_due_s:
                 self._states_due_s = time.monotonic() + STATES_EVERY_S
                 self._tell_states()
@@ -122,8 +124,6 @@ class Mirror:
             self._stop.wait(self._backoff.next_s())
             return 0
         self._backoff.failures = 0
-        for message in self._outgoing(records):
-            self._broker.send(message)
         return len(records)
 
     def _outgoing(self, records: Sequence[Record]) -> list[Outgoing]:

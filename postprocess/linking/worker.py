@@ -113,6 +113,7 @@ class LinkWorker:
             self._cursor = self._reader.cursor
             for record in records:
                 self._take(record)
+            self._tell()  # when all are taken: the reader gives none of them again
         except (BusUnavailableError, BusError) as error:
             if self._backoff.failures == 0:
                 _log.warning("waits for the server: %s", error)
@@ -162,7 +163,6 @@ class LinkWorker:
             for link in links_in(self._linker, record.message, self._grounds[record.camera]):
                 self._untold += events_of(link)
                 self._links += 1
-            self._tell()
 
     def _learn(self, record: EventRecord) -> None:
         if record.message.kind == "person":

@@ -24,6 +24,7 @@ from app.mirror.messages import Outgoing
 from ghostpose.bus.camera_states import forget_camera_state, publish_camera_state
 from ghostpose.codec.camera_state import CameraState
 from ghostpose.config import MirrorConfig
+from ghostpose.errors import BusUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,6 +229,24 @@ def test_a_server_that_restarts_is_waited_for(mirror, broker, server, bus, pipel
             ),
             "the new session's pose",
         )
+
+
+def test_what_was_read_is_told_though_the_server_fails_right_after(
+    mirror, broker, pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Bus) -> None:
+        raise BusUnavailableError("away")
+
+    monkeypatch.setattr("app.mirror.loop.read_camera_states", fails)
+    monkeypatch.setattr("app.mirror.loop.STATES_EVERY_S", 0)
+    mirror()
+    with Listener(broker.port) as listener:
+        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
+        play(pipeline, 1)
+        pipeline.publisher.end(frames_read=1, skipped={})
+        pipeline.commit()
+        wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == 1, "the pose")
+        wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "the event")
 
 
 def test_more_events_than_can_wait_are_dropped_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
