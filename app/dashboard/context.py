@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.dashboard.sessions import Attempts, Sessions
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from app.dashboard.overview import Overview
     from app.dashboard.tokens import Token
     from ghostpose.bus import Bus
+
+HISTORIES_AT_ONCE: Final = 2
+"""A month of a busy camera keeps a database busy for seconds; others wait, and hold no thread."""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,9 @@ class Context:
     references: tuple[str, ...] = ()
     sessions: Sessions = field(default_factory=Sessions)
     attempts: Attempts = field(default_factory=Attempts)
+    histories: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(HISTORIES_AT_ONCE)
+    )
     sockets: int = 0
 
     @property

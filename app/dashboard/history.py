@@ -86,7 +86,7 @@ def moment_of(at: float, people: Sequence[Person], width: int, height: int) -> M
 
 def history_of(moments: Sequence[Moment], begin: float, end: float, every_s: float) -> History:
     """Return what moments in the order of time come to."""
-    kept, dropped = longest_lines(_track_lines(moments, every_s))
+    kept, dropped = _longest_lines(_track_lines(moments, every_s))
     return History(
         begin=begin,
         end=end,
@@ -98,7 +98,7 @@ def history_of(moments: Sequence[Moment], begin: float, end: float, every_s: flo
     )
 
 
-def longest_lines(lines: Sequence[TrackLine]) -> tuple[tuple[TrackLine, ...], int]:
+def _longest_lines(lines: Sequence[TrackLine]) -> tuple[tuple[TrackLine, ...], int]:
     """Return the longest lines, at most `MAX_TRACKS`, by their begin; and how many are left out."""
     kept = sorted(lines, key=_seen_s, reverse=True)[:MAX_TRACKS]
     kept.sort(key=lambda line: line.stays[0].begin)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -16,6 +17,9 @@ from ghostpose.codec.poses import decode_event, decode_pose
 from ghostpose.errors import DecodeError
 from ghostpose.server import translated
 from ghostpose.types import CAMERA_EVENTS
+
+if TYPE_CHECKING:
+    from app.dashboard.context import Context
 
 MAX_SAMPLES: Final = 400
 """Pose messages that are looked at for one answer: a chart has no more columns."""
@@ -44,8 +48,13 @@ class EventRow(BaseModel):
 
 
 @router.get("/cameras/{name}/history")
-def history(name: Name, _: Viewer, context: TheContext, minutes: Minutes = 15) -> History:
+async def history(name: Name, _: Viewer, context: TheContext, minutes: Minutes = 15) -> History:
     """Tell of the last minutes: from the store, or as far as the camera's stream holds them."""
+    async with context.histories:
+        return await asyncio.to_thread(_history, name, context, minutes)
+
+
+def _history(name: str, context: Context, minutes: float) -> History:
     bus = context.bus
     end_ms = bus.server_time_ms()
     begin_ms = end_ms - round(60_000 * minutes)

@@ -23,7 +23,7 @@ class KnownStore:
         """Return an engine that only reads.
 
         Raises:
-            StoreError: there is no store of our version (yet).
+            StoreError: there is no store of our version (yet), or it doesn't answer.
             PackageError: SQLAlchemy isn't installed.
         """
         with self._lock:
@@ -40,6 +40,7 @@ class KnownStore:
 
 def _open(url: str) -> Engine:
     try:
+        from app.jobs.stored import store_errors_told
         from postprocess.store.database import open_for_reading
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
@@ -48,4 +49,5 @@ def _open(url: str) -> Engine:
             "dashboard: the store needs SQLAlchemy, which is not installed: pip install"
             " 'ghostpose[postprocess]', or leave --store out"
         ) from error
-    return open_for_reading(url)
+    with store_errors_told():
+        return open_for_reading(url)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from app.dashboard.history import (
     HEAT_COLUMNS,
     HEAT_ROWS,
+    MAX_TRACKS,
     History,
     PeoplePoint,
     Stay,
     TrackLine,
-    longest_lines,
 )
-from postprocess.store.queries import foot_counts, people_counts, tracks
+from app.jobs.stored import store_errors_told
+from postprocess.store.queries import foot_counts, longest_tracks, people_counts
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,24 +27,24 @@ def read_stored_history(engine: Engine, camera: str, begin: float, end: float) -
     """Return a stretch of a camera's time, Unix seconds: people as means of `POINTS` parts of it.
 
     Raises:
-        DatabaseError: a database server doesn't answer (now).
+        StoreError: the database can't be used (now).
     """
     every_s = (end - begin) / POINTS
-    counts = people_counts(engine, camera, begin, end, every_s)
-    lines = [
-        TrackLine(one.track, (Stay(max(begin, one.first_at), min(end, one.last_at)),))
-        for one in tracks(engine, camera, begin, end)
-    ]
-    kept, dropped = longest_lines(lines)
     cells = [[0] * HEAT_COLUMNS for _ in range(HEAT_ROWS)]
-    for feet in foot_counts(engine, camera, begin, end, rows=HEAT_ROWS, columns=HEAT_COLUMNS):
-        cells[feet.row][feet.column] = feet.times
+    with store_errors_told():
+        counts = people_counts(engine, camera, begin, end, every_s)
+        kept, tracks = longest_tracks(engine, camera, begin, end, MAX_TRACKS)
+        for feet in foot_counts(engine, camera, begin, end, rows=HEAT_ROWS, columns=HEAT_COLUMNS):
+            cells[feet.row][feet.column] = feet.times
     return History(
         begin=begin,
         end=end,
         every_s=every_s,
         people=tuple(PeoplePoint(one.begins_at, round(one.mean, 2)) for one in counts),
-        tracks=kept,
-        dropped_tracks=dropped,
+        tracks=tuple(
+            TrackLine(one.track, (Stay(max(begin, one.first_at), min(end, one.last_at)),))
+            for one in kept
+        ),
+        dropped_tracks=tracks - len(kept),
         heat_rc=tuple(map(tuple, cells)),
     )

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import Integer, and_, case, cast, func, select
 
 from ghostpose.errors import InvalidValueError
 from ghostpose.types import EventMessage, Person
@@ -29,7 +29,7 @@ from postprocess.store.rows import track_number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Engine, Row, ScalarSelect, Table
+    from sqlalchemy import ColumnElement, Engine, Row, ScalarSelect, Select, Table
 
 _ROUNDING_S: Final = 1.0
 """Far more than what differences of Unix seconds are rounded by."""
@@ -99,24 +99,53 @@ def _captured_at(*, last: bool) -> ScalarSelect[float]:
 
 def tracks(engine: Engine, camera: str, since: float, until: float) -> tuple[StoredTrack, ...]:
     """Return the tracks that a camera saw at any moment of that time, in order of appearance."""
+    found = _tracks().where(_is_seen(camera, since, until)).order_by(*_APPEARANCE)
+    with engine.connect() as connection:
+        return tuple(StoredTrack(camera, *row) for row in connection.execute(found))
+
+
+def longest_tracks(
+    engine: Engine, camera: str, since: float, until: float, most: int
+) -> tuple[tuple[StoredTrack, ...], int]:
+    """Return the `most` tracks that lasted longest within that time, in order of appearance, and
+    the number of all: a busy month has more of them than anybody wants to hold.
+    """
+    table, seen = schema.tracks.c, _is_seen(camera, since, until)
+    begin = case((table.first_at > since, table.first_at), else_=since)
+    end = case((table.last_at < until, table.last_at), else_=until)
+    longest = _tracks().where(seen).order_by((end - begin).desc(), *_APPEARANCE).limit(most)
+    with engine.connect() as connection:
+        found = [StoredTrack(camera, *row) for row in connection.execute(longest)]
+        count = connection.execute(select(func.count()).where(seen)).scalar_one()
+    return tuple(sorted(found, key=lambda one: (one.first_at, one.session, one.number))), count
+
+
+_APPEARANCE: Final = (schema.tracks.c.first_at, schema.tracks.c.session, schema.tracks.c.number)
+
+
+def _tracks() -> Select[Any]:
+    table = schema.tracks.c
+    return select(
+        table.number,
+        table.session,
+        table.first_seq,
+        table.last_seq,
+        table.first_at,
+        table.last_at,
+    )
+
+
+def _is_seen(camera: str, since: float, until: float) -> ColumnElement[bool]:
+    """Return the condition for the tracks that a camera saw at any moment of that time."""
     table = schema.tracks.c
     # None that is seen in it began further back than the longest lasted: the index begins there.
     begun = since - _longest_track_s(camera) - _ROUNDING_S
-    found = (
-        select(
-            table.number,
-            table.session,
-            table.first_seq,
-            table.last_seq,
-            table.first_at,
-            table.last_at,
-        )
-        .where(of_camera(schema.tracks, camera))
-        .where(table.first_at >= begun, table.first_at < until, table.last_at >= since)
-        .order_by(table.first_at, table.session, table.number)
+    return and_(
+        of_camera(schema.tracks, camera),
+        table.first_at >= begun,
+        table.first_at < until,
+        table.last_at >= since,
     )
-    with engine.connect() as connection:
-        return tuple(StoredTrack(camera, *row) for row in connection.execute(found))
 
 
 def _longest_track_s(camera: str) -> ScalarSelect[float]:

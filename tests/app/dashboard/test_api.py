@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import samples
 from bus_servers import until
 from roles import Pipeline, make_pipeline
+from sqlalchemy import text
 
 from app.jobs.progress import Step
 from app.jobs.queue import JobQueue, keep_step
@@ -27,6 +31,7 @@ from postprocess.store import Batch, open_database, write_batch
 if TYPE_CHECKING:
     from conftest import Dashboards
 
+    from app.dashboard.history import Moment
     from ghostpose.bus import EmbeddedServer
 
 SOURCE = "rtsp://admin:s3cret@10.0.0.5/live"
@@ -237,6 +242,36 @@ def test_the_past_comes_from_the_store_where_one_is_given(
     assert [point["people"] for point in history["people"]] == [2]
     assert [line["track"] for line in history["tracks"]] == ["lobby-0", "lobby-1"]
     assert sum(map(sum, history["heat_rc"])) == 40
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE tracks"))
+    engine.dispose()
+    broken = client.get("/api/cameras/lobby/history")
+    assert broken.status_code == 503
+    assert "store: the database doesn't answer: " in broken.json()["detail"]
+
+
+def test_no_more_than_two_histories_are_read_at_once(
+    dashboard: Dashboards, lobby: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[int] = []
+    most = 0
+    two = Barrier(2)
+
+    def moments(*_: object) -> list[Moment]:
+        nonlocal most
+        inside.append(1)
+        two.wait(60)
+        time.sleep(0.02)  # others may come meanwhile
+        most = max(most, len(inside))
+        inside.pop()
+        return []
+
+    monkeypatch.setattr("app.dashboard.history_api._moments", moments)
+    client = dashboard()
+    with ThreadPoolExecutor(8) as viewers:
+        asked = [viewers.submit(client.get, "/api/cameras/lobby/history") for _ in range(8)]
+        assert {one.result().status_code for one in asked} == {200}
+    assert most == 2
 
 
 def test_jobs_are_listed_stopped_and_done_again(

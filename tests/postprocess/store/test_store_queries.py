@@ -58,6 +58,23 @@ def test_tracks_are_those_seen_at_any_moment_of_the_time(reader):
 
 
 @pytest.mark.parametrize(
+    ("since", "until", "tracks", "count"),
+    [
+        (-9.0, 9.0, [(5, 0), (5, 1)], 4),  # of 1.8, 1.7, 1.6 and 0.9 s
+        (1.5, 9.0, [(5, 0), (6, 0)], 4),  # three are 0.4 s within it; the one of 0.9 s comes later
+        (2.0, 2.05, [(6, 0)], 1),
+        (9.0, 99.0, [], 0),
+    ],
+)
+def test_the_longest_tracks_of_a_time_come_with_the_number_of_all(
+    reader, since, until, tracks, count
+):
+    kept, there = queries.longest_tracks(reader, "yard", T0 + since, T0 + until, 2)
+    assert [(one.session, one.number) for one in kept] == tracks
+    assert there == count
+
+
+@pytest.mark.parametrize(
     ("since", "until", "numbers"),
     [
         (1.9, 2.0, [0, 1, 2]),  # the first session's last frame belongs to it
