@@ -4,12 +4,13 @@
   browser says of where a request comes from (`Origin`) must be this page.
 - Without tokens, `Host` must be this machine: a name of another site that is made to lead here
   would else be "this page", too.
-- Bodies are small.
+- Bodies are small, and come at once.
 - Answers carry headers that allow scripts, styles and connections of this page alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 128 * 2**10
 """Settings of a camera with all its zones take less."""
+
+BODY_S: Final = 10.0
+"""How long a body may take."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -72,7 +76,13 @@ class Guard:
         if refusal:
             await _answer(sender, 403, refusal)
             return
-        body = await _body(scope, receive)
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(scope, receive)
+        except TimeoutError:
+            sentence = f"a request's body comes within {BODY_S:g} seconds"
+            await _answer(sender, 408, sentence, (b"connection", b"close"))
+            return
         if body is None:
             await _answer(sender, 413, f"a request's body is at most {MAX_BODY_BYTES} bytes")
             return
@@ -163,8 +173,9 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+async def _answer(send: Send, status: int, sentence: str, *more: tuple[bytes, bytes]) -> None:
     body = json.dumps({"detail": sentence}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    length = (b"content-length", b"%d" % len(body))
+    headers = [(b"content-type", b"application/json"), length, *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

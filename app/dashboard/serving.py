@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from app.dashboard import feed, overview
+from app.dashboard.connections import PromptConnection
 from app.dashboard.listen import Listen, open_listener, parse_listen
 from app.dashboard.tokens import VARIABLE, parse_tokens
 from app.dashboard.web import make_app
@@ -145,6 +146,7 @@ def _settings(app: ASGIApp, config: DashboardConfig) -> uvicorn.Config:
 
     return uvicorn.Config(
         app,
+        http=PromptConnection,
         log_config=None,  # logs go where all of ours go
         access_log=False,
         server_header=False,
