@@ -87,6 +87,13 @@ def test_a_container_is_asked_for_its_health_where_it_serves_it(compose: dict[st
         assert f"127.0.0.1:{port}/healthz" in " ".join(service["healthcheck"]["test"]), name
 
 
+def test_the_dashboard_is_told_who_may_come_in_and_which_proxy_to_believe(
+    compose: dict[str, Any],
+) -> None:
+    told = compose["services"]["dashboard"]["environment"]
+    assert told == ["GHOSTPOSE_DASHBOARD_TOKENS", "FORWARDED_ALLOW_IPS"]
+
+
 def test_a_container_may_write_to_its_volumes_alone(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name

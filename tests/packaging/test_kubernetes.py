@@ -131,6 +131,13 @@ def test_the_configuration_of_the_base_is_valid() -> None:
     assert load_config(BASE / "site.yaml").redis.url == "redis://redis:6379/0"
 
 
+def test_the_dashboard_is_told_which_ingress_to_believe_if_there_is_one() -> None:
+    (variable,) = containers()["dashboard"]["env"]
+    name = variable["name"]
+    source = {"configMapKeyRef": {"name": "dashboard", "key": name, "optional": True}}
+    assert (name, variable["valueFrom"]) == ("FORWARDED_ALLOW_IPS", source)
+
+
 def test_a_service_leads_to_a_port_that_its_deployment_names() -> None:
     (service,) = (
         d for d in documents() if (d["kind"], d["metadata"]["name"]) == ("Service", "dashboard")
