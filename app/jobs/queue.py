@@ -6,13 +6,15 @@ here is its kind and a request as JSON, which is checked before anything is done
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rq import Queue
 from rq.command import send_stop_job_command
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job, JobStatus, Retry
 from rq.serializers import JSONSerializer
 
@@ -23,7 +25,7 @@ from ghostpose.redaction import without_password
 from ghostpose.server import connect, is_cluster, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     import redis
@@ -43,6 +45,8 @@ CONNECT_S: Final = 5.0
 
 OVER: Final = frozenset({"finished", "failed", "stopped", "canceled"})
 """States that a job stays in."""
+
+_log = logging.getLogger(f"{__name__}.JobQueue")
 
 
 class _Kept(BaseModel):
@@ -81,9 +85,32 @@ class KnownJob(Job):
 
     work: Callable[..., Any] | None = None
 
+    @classmethod
+    def fetch(cls, *which: Any, **how: Any) -> Job:
+        """Read a job; under an id that no job can have there is none.
+
+        Raises:
+            NoSuchJobError: there is none, or what stands there can't be read.
+        """
+        try:
+            return super().fetch(*which, **how)
+        except ValueError as error:
+            raise NoSuchJobError(f"no job has the id {which[0]!r}") from error
+
     def restore(self, raw_data: Any) -> None:
-        """Read what the server has of it, but no callbacks, which RQ imports, and no webhooks."""
-        super().restore(raw_data)
+        """Read what the server has of it, but no callbacks, which RQ imports, and no webhooks.
+
+        Raises:
+            NoSuchJobError: it can't be read; RQ passes over that, and its workers end on all else.
+        """
+        try:
+            super().restore(raw_data)
+            _ = self.func_name  # else what it asks for is read only when somebody looks
+        except (NoSuchJobError, StopRequested):
+            raise
+        except Exception as error:
+            _log.warning("job %s is passed over: it can't be read: %r", self.id, error)
+            raise NoSuchJobError(f"job {self.id} can't be read") from error
         self._success_callback_name = None
         self._failure_callback_name = None
         self._stopped_callback_name = None
@@ -195,10 +222,13 @@ class JobQueue:
     def states(self) -> list[JobState]:
         """Return all jobs that are known, oldest first."""
         with translated(self.address):
-            ids = dict.fromkeys(self._ids())
-            jobs = KnownJob.fetch_many(list(ids), connection=self.client, serializer=JSONSerializer)
-            states = [_state_of(job) for job in jobs if job is not None]
+            states = list(self._states(dict.fromkeys(self._ids())))
         return sorted(states, key=lambda state: state.created_at or 0.0)
+
+    def _states(self, ids: Iterable[str]) -> Iterator[JobState]:
+        for job_id in ids:
+            with suppress(JobError):  # it was removed meanwhile, or can't be read
+                yield _state_of(self._fetch(job_id))
 
     def _ids(self) -> Iterator[str]:
         yield from self.rq.get_job_ids()
@@ -254,7 +284,7 @@ class JobQueue:
     def _fetch(self, job_id: str) -> Job:
         try:
             return KnownJob.fetch(job_id, connection=self.client, serializer=JSONSerializer)
-        except (NoSuchJobError, ValueError) as error:
+        except NoSuchJobError as error:
             raise JobError(
                 f"there is no job {job_id[:80]!r}; ghostpose jobs list shows those there are"
             ) from error

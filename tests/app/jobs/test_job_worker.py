@@ -124,6 +124,8 @@ def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
         return queue.add(ExportResults(selection=asked, format="csv", output=output), name)
 
     (tmp_path / "results").mkdir()
+    damaged = export("damaged.csv")
+    queue.client.hset(f"rq:job:{damaged}", "status", "unheard-of")
     good, bad, better = export("a.csv"), export("b.csv", "attic"), export("c.csv", "door")
     outside = export("../d.csv")
     foreign = queue.rq.enqueue_call("os.system", ("touch /tmp/no",)).id
@@ -140,6 +142,7 @@ def test_jobs_are_done_one_after_the_other_and_failures_are_sentences(
     assert "outside of the folders" in str(states[outside].problem)
     assert states[foreign].status == "failed"
     assert "nothing that this ghostpose knows" in str(states[foreign].problem)
+    assert f"job {damaged} is passed over" in said
     assert "Traceback" not in said
     shown = json.loads(ghostpose("jobs", "show", bad, "--json", "--jobs", site.url))
     assert "no camera 'attic'" in shown["problem"]

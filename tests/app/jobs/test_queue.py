@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from app.jobs.progress import Step
 from app.jobs.queue import JobMeta, JobQueue, keep_step, request_of
-from app.jobs.requests import REQUEST, AnyRequest, ExportResults, Report, Selection
+from app.jobs.requests import REQUEST, AnyRequest, ExportResults, Report, Selection, Site
+from app.jobs.worker import JobWorker
 from ghostpose.errors import DecodeError, JobError
 
 if TYPE_CHECKING:
@@ -87,6 +88,34 @@ def test_callbacks_and_webhooks_that_somebody_wrote_into_a_job_are_not_there(
     job = queue._fetch(job_id)
     assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
     assert job.webhooks == []
+
+
+DAMAGED = (
+    {"status": "unheard-of"},
+    {"created_at": "yesterday"},
+    {"timeout": "soon"},
+    {"data": "no JSON"},
+    {"dependency_ids": "[" * 100_000},
+)
+
+
+def test_what_can_not_be_read_as_a_job_is_passed_over_by_workers_and_listings(
+    queue: JobQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    for damage in DAMAGED:
+        queue.client.hset(f"rq:job:{queue.add(REQUESTS[0], 'damaged')}", mapping=damage)
+    queue.client.rpush(queue.rq.key, "no/id")
+    good = queue.add(REQUESTS[1], "good")
+    assert [state.id for state in queue.states()] == [good]
+    queue.check_that_none_is_there(["damaged"])
+    worker = JobWorker(queue, Site(queue.address, None))
+    taken = worker.dequeue_job_and_maintain_ttl(None)
+    assert taken is not None
+    assert taken[0].id == good, "as RQ takes them: an error here would end the worker"
+    assert "can't be read: ValueError(\"'unheard-of'" in caplog.text
+    waiting = queue.rq.intermediate_queue
+    waiting.cleanup(worker, queue.rq)
+    assert waiting.get_job_ids() == [good], "later workers don't meet them again"
 
 
 JSON = st.recursive(
