@@ -32,6 +32,20 @@ MISSING_TAIL_S: Final = 1.0
 FIRST_CAMERA_TIME: Final = datetime.fromisoformat("1995-01-01T00:00:00+00:00").timestamp()
 """Creation times before this are clocks that were never set (1904 and 1970 are common)."""
 
+OPENS_OTHERS: Final = frozenset(
+    ["concat", "dash", "hls", "imf", "mlv", "rtsp", "sap", "sdp", "vobsub", "webm_dash_manifest"]
+)
+"""FFmpeg's formats whose files make it open others: play lists, or parts of other names."""
+
+CONTAINER_OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(
+        sorted({name for names in av.formats_available for name in names.split(",")} - OPENS_OTHERS)
+    ),
+    "pattern_type": "none",  # else a picture called a%d.jpg stands for a0.jpg, a1.jpg, ...
+}
+"""The file that is named is the only one that is opened: who may name it may see no other by it."""
+
 _LOG: Final = logging.getLogger("ingest.sources.VideoFile")
 
 
@@ -229,12 +243,9 @@ def _open(camera: str, path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise SourceError(f"camera {camera}: {path} is empty")
     try:
-        # "file:" and the whitelist: a name is never an address, and a file that is in truth a
-        # play list can't make us open one.
+        # "file:": a name is never an address.
         return av.open(
-            f"file:{path}",
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
+            f"file:{path}", metadata_errors="replace", container_options=CONTAINER_OPTIONS
         )
     except PermissionError as error:
         raise SourceError(f"camera {camera}: {path} may not be read by this user") from error
@@ -250,6 +261,8 @@ def _kind_of(path: Path) -> str:
         start = file.read(4096)
     if start[4:8] == b"ftyp":
         return "an MP4 without its index: cut off, or never finished"
+    if start.startswith((b"#EXTM3U", b"ffconcat")):
+        return "a play list: name the videos that are in it"
     printable = sum(byte in b"\t\n\r\f" or byte >= 0x20 for byte in start)
     try:
         start[: start.rfind(b"\n") + 1].decode()

@@ -5,6 +5,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 from ingest_fakes import turn_clockwise
@@ -230,11 +231,38 @@ def test_a_file_with_sound_only_is_refused(audio_only: Path, camera: Camera) -> 
         probe(camera(audio_only))
 
 
-def test_a_play_list_in_disguise_opens_no_address(tmp_path: Path, camera: Camera) -> None:
-    path = tmp_path / "list.mp4"
-    path.write_text("ffconcat version 1.0\nfile http://127.0.0.1:9/x.mp4\n")
-    with pytest.raises(SourceError):
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("list.m3u8", HLS.format("../outside.ts")),
+        ("list.m3u8", HLS.format("file://{outside}")),
+        ("list.m3u8", HLS.format("link.ts")),
+        ("list.mp4", "ffconcat version 1.0\nfile link.ts\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile http://127.0.0.1:9/x.mp4\n"),
+    ],
+)
+def test_a_play_list_opens_neither_another_file_nor_an_address(
+    name: str, content: str, make_video, tmp_path: Path, camera: Camera
+) -> None:
+    outside = make_video("outside.ts")
+    path = tmp_path / "inside" / name
+    path.parent.mkdir()
+    (path.parent / "link.ts").symlink_to(outside)
+    path.write_text(content.replace("{outside}", str(outside)))
+    with pytest.raises(SourceError, match="a play list: name the videos"):
         probe(camera(path))
+
+
+def test_a_pictures_name_is_no_pattern_for_the_names_of_others(
+    tmp_path: Path, camera: Camera
+) -> None:
+    for name, side_px in (("a%d.jpg", 32), ("a0.jpg", 64)):
+        _, data = cv2.imencode(".jpg", np.zeros((side_px, side_px, 3), np.uint8))
+        (tmp_path / name).write_bytes(data.tobytes())
+    assert probe(camera(tmp_path / "a%d.jpg")).width == 32
 
 
 def test_a_device_is_no_file(camera: Camera) -> None:
