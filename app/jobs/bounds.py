@@ -1,4 +1,4 @@
-"""Which files a job may name: those within the folders that its worker was given, if any.
+"""Which files a job may name: those in its worker's folders, if it has any, and never the store's.
 
 Who may write to the queue names paths, and the worker's user often may read and write more than any
 job should. Links are followed before a path is judged.
@@ -50,6 +50,30 @@ def check_within(request: AnyRequest, folders: Sequence[Path]) -> None:
                 f" ({', '.join(map(str, folders))}): put it there, or give the worker another"
                 " --folder"
             )
+
+
+def check_store_is_spared(request: AnyRequest, store_url: str | None) -> None:
+    """See that what a request writes takes no file's place that the database is in.
+
+    Raises:
+        ConfigError: it would.
+        StoreError: `store_url` is no address.
+    """
+    if store_url is None or isinstance(request, Analyze | Retain):
+        return
+    from postprocess.store.database import files_of
+
+    if any(_is_same(request.output, file) for file in files_of(store_url)):
+        raise ConfigError(
+            f"--output {request.output}: the store is in this file: give another name"
+        )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one isn't there yet
+        return _real(one) == _real(other)
 
 
 def _real(path: Path) -> Path:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from app.jobs.bounds import check_within
+from app.jobs.bounds import check_store_is_spared, check_within
 from app.jobs.requests import Analyze, ExportResults, Render, Report, Retain, Site
 from ghostpose.errors import ConfigError
 
@@ -37,6 +37,7 @@ def perform(
         GhostposeError: what was wrong, in one sentence.
     """
     check_within(request, site.folders)
+    check_store_is_spared(request, site.store_url)
     result = _perform(request, site, progress, former, opened)
     progress.end()
     return result

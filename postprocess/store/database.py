@@ -85,6 +85,19 @@ def open_existing(address: str) -> Engine:
     return _writing_engine(_existing(address))
 
 
+def files_of(address: str) -> tuple[Path, ...]:
+    """Return all files that SQLite may keep a database in; none of a database server.
+
+    Raises:
+        SecretError: what the address refers to isn't there.
+        StoreError: the address is none.
+    """
+    url = _parse(resolved("store", address))
+    if url.get_backend_name() != "sqlite":
+        return ()
+    return tuple(Path(f"{url.database}{end}") for end in ("", "-wal", "-shm", "-journal"))
+
+
 def _existing(address: str) -> URL:
     url = _parse(resolved("store", address))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,26 @@ def test_what_is_outside_is_refused_in_one_sentence(inside: Path) -> None:
             words in str(caught.value)
             for words in ("outside of the folders", "plays only files", "can't be the name")
         ), request
+
+
+def test_no_output_takes_the_place_of_the_store_that_it_comes_from(
+    store_url: str, ghostpose: Command, tmp_path: Path
+) -> None:
+    store = tmp_path / "poses.sqlite"
+    shutil.copy(store_url.removeprefix("sqlite:///"), store)
+    held = store.read_bytes()
+    (tmp_path / "link.csv").symlink_to(store)
+    (tmp_path / "same.csv").hardlink_to(store)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    for name in ("poses.sqlite", "link.csv", "same.csv", "folder/poses.sqlite-wal"):
+        how = ("--format", "csv", "--output", tmp_path / name)
+        said = ghostpose("export-results", "--store", f"sqlite:///{store}", *how, code=2)
+        assert "the store is in this file: give another name" in said
+    assert store.read_bytes() == held
+    video, site = tmp_path / "a.mp4", Site("redis://nowhere", f"sqlite:///{store}", (tmp_path,))
+    for request in (render(video, store), Report(selection=Selection(), output=store)):
+        with pytest.raises(ConfigError, match="the store is in this file"):
+            perform(request, site, Progress(lambda _: None))
 
 
 @given(st.text(max_size=80).map(lambda text: f"/x/{text}"))
