@@ -31,7 +31,7 @@ RUN pip install "torch==${TORCH_VERSION}"
 
 FROM base AS runtime
 RUN useradd --system --uid 10001 --create-home ghostpose \
-    && install --directory --owner=ghostpose /data
+    && install --directory --owner=ghostpose /data /results
 ENV PATH=/opt/venv/bin:$PATH NUMBA_CACHE_DIR=/tmp/numba
 USER ghostpose
 WORKDIR /data

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from deployed_commands import unknown_options
+from deployed_commands import folders_of, unknown_options
 
 from app.processes import PROCESSES, ProcessRow
 from ghostpose.config_file import load_config
@@ -92,6 +92,17 @@ def test_the_dashboard_is_told_who_may_come_in_and_which_proxy_to_believe(
 ) -> None:
     told = compose["services"]["dashboard"]["environment"]
     assert told == ["GHOSTPOSE_DASHBOARD_TOKENS", "FORWARDED_ALLOW_IPS"]
+
+
+def test_jobs_are_bound_to_recordings_and_results_and_the_store_is_in_neither(
+    compose: dict[str, Any],
+) -> None:
+    jobs = compose["services"]["jobs"]
+    assert folders_of(jobs["command"]) == ["/media", "/results"]
+    mounted = dict(volume.split(":")[1::-1] for volume in jobs["volumes"])
+    assert mounted["/results"] == "results-data"
+    made = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "--owner=ghostpose /data /results" in made, "a volume takes its owner from the image"
 
 
 def test_a_container_may_write_to_its_volumes_alone(compose: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from deployed_commands import unknown_options
+from deployed_commands import folders_of, unknown_options
 
 from app.processes import PROCESSES, ProcessRow
 from ghostpose.config_file import load_config
@@ -125,6 +125,20 @@ def test_a_container_may_write_nothing_and_has_bounds(name: str) -> None:
     }
     assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
     assert "memory" in container["resources"]["limits"]
+
+
+def test_jobs_are_bound_to_folders_that_are_mounted_and_hold_no_store() -> None:
+    jobs = containers()["jobs"]
+    assert folders_of(jobs["args"]) == ["/media", "/results"]
+    mounted = {one["mountPath"]: one.get("subPath") for one in jobs["volumeMounts"]}
+    assert (mounted["/media"], mounted["/results"]) == (None, "results")
+
+
+def test_readers_are_let_in_by_labels_of_both_their_pod_and_its_namespace() -> None:
+    (policy,) = (d for d in documents() if d["kind"] == "NetworkPolicy")
+    ((_, readers),) = (rule["from"] for rule in policy["spec"]["ingress"])
+    label = {"matchLabels": {"ghostpose/reads-poses": "true"}}
+    assert readers == {"namespaceSelector": label, "podSelector": label}
 
 
 def test_the_configuration_of_the_base_is_valid() -> None:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deployed_commands import unknown_options
+from deployed_commands import folders_of, unknown_options
 
 from app.processes import PROCESSES, ProcessRow
 
@@ -49,6 +49,13 @@ def test_a_unit_starts_again_drains_and_may_do_nothing_else(unit: Path) -> None:
     assert service["ProtectSystem"] == "strict"
     assert "MemoryMax" in service
     assert read(unit)["Unit"]["PartOf"] == "ghostpose.target"
+
+
+def test_jobs_are_bound_to_folders_that_systemd_makes_and_that_hold_no_store() -> None:
+    unit = UNITS / "ghostpose-jobs@.service"
+    made = [f"/var/lib/{name}" for name in read(unit)["Service"]["StateDirectory"].split()]
+    assert made == ["/var/lib/ghostpose", *folders_of(command_of(unit))]
+    assert len(made) == 3
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")
