@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Give an empty file beside `path`; at the end of the block it takes the place of `path`.
 
     Whatever goes wrong, what was at `path` before is still there, and nothing else is left. The
-    file's name ends as `path` does, since writers tell formats by that.
+    file's name ends as `path` does, since writers tell formats by that. It has the rights `mode`,
+    less the process's umask, whatever the former file had.
 
     Raises:
         ConfigError: a file can't be made there.
         DiskError: it can't be written: the disk is full, or fails.
     """
-    part = _made_beside(path)
+    part = _made_beside(path, mode)
     try:
         yield part
         _synced(part)
@@ -37,17 +38,17 @@ def replaced(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _made_beside(path: Path) -> Path:
-    if path.is_dir():
-        raise ConfigError(f"--output {path}: this is a folder: name a file in it")
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"--output {path}: this is no file, and must not be replaced by one")
-    # No process's number: those of two containers that share the folder may be the same.
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+def _made_beside(path: Path, mode: int) -> Path:
     try:
-        part.open("xb").close()
+        if path.is_dir():
+            raise ConfigError(f"{path}: this is a folder: name a file in it")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: this is no file, and must not be replaced by one")
+        # No process's number: those of two containers that share the folder may be the same.
+        part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
     except OSError as error:
-        raise ConfigError(f"--output {path}: can't be written there: {error.strerror}") from error
+        raise ConfigError(f"{path}: can't be written there: {error.strerror}") from error
     return part
 
 

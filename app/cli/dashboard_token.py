@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -30,10 +33,22 @@ def dashboard_token(
         return
     try:
         kept = add.read_text("utf-8") if add.exists() else ""
-        text = f"{kept.rstrip()}\n{line}\n".lstrip()
-        parse_tokens(text, str(add))
-        add.touch(mode=0o600)
-        add.write_text(text, "utf-8")
+        more = f"{line}\n" if kept.endswith("\n") or not kept else f"\n{line}\n"
+        parse_tokens(kept + more, str(add))
+        _append(add, more.encode())
     except OSError as error:
         raise ConfigError(f"--add {add}: {error.strerror}") from error
     typer.echo(token)
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Add to a file, which keeps its owner and rights; if that fails, it is as it was."""
+    with open(path, "ab", buffering=0, opener=partial(os.open, mode=0o600)) as file:
+        held = file.tell()
+        try:
+            if file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(held)
+            raise

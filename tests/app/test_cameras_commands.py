@@ -96,7 +96,7 @@ def test_a_setting_is_shown_as_it_may_be_written() -> None:
         (["show", "doors"], "there is no camera 'doors' in the registry; did you mean door?"),
         (["remove", "door", "--revision", "99"], "changed by somebody else meanwhile"),
         (["import", "nowhere.yaml"], "can't be read"),
-        (["export", "/nowhere/site.yaml"], "can't be written: No such file or directory"),
+        (["export", "/nowhere/site.yaml"], "can't be written there: No such file or directory"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_changes_nothing(
@@ -192,7 +192,10 @@ def test_an_export_with_passwords_moves_to_another_server(
     registry, hidden, plain = Registry(bus), tmp_path / "hidden.yaml", tmp_path / "plain.yaml"
     registry.add(CameraConfig(name="hall", source=PLAIN))
     cameras("export", str(hidden))
+    plain.touch()
+    plain.chmod(0o644)
     cameras("export", str(plain), "--with-passwords")
+    assert plain.stat().st_mode & 0o077 == 0, "nor by those who could read what was there"
     cameras("remove", "hall")
     assert "is hidden and not known" in cameras("import", str(hidden), code=2)
     assert "1 added" in cameras("import", str(plain))

@@ -47,8 +47,8 @@ def export(
 
     A password in an address becomes ***, which import leaves as it is; references stay.
     """
+    from app.atomic_file import replaced
     from app.registry import exported, open_registry
-    from ghostpose.errors import ConfigError
 
     with open_registry(redis) as registry:
         found = registry.read(passwords=with_passwords)
@@ -56,9 +56,6 @@ def export(
     if file is None:
         typer.echo(text, nl=False)
         return
-    try:
-        # Never readable for others: there may be passwords in it.
-        file.touch(mode=0o600)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file}: can't be written: {error.strerror}") from error
+    # Never readable for others: there may be passwords in it.
+    with replaced(file, mode=0o600) as part:
+        part.write_text(text, encoding="utf-8")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from disks import mounted
 
 from app.cli.main import main
 from app.dashboard.listen import Listen, free_listen, open_listener, parse_listen
 from app.dashboard.serving import checked_listen, read_tokens, served
-from app.dashboard.tokens import VARIABLE, Identity, identify
+from app.dashboard.tokens import VARIABLE, Identity, identify, make_token
 from app.dashboard.web import make_app
 from ghostpose.dashboard import DashboardConfig
 from ghostpose.errors import ConfigError
@@ -104,6 +107,21 @@ def test_a_token_is_made_by_a_command_and_only_its_hash_is_kept(
     )
     open_to_all = DashboardConfig(listen="0.0.0.0:8642", tokens=kept)
     assert checked_listen(open_to_all, is_open=False).port == 8642
+
+
+def test_a_full_disk_costs_no_token_that_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mounted(tmp_path / "disk", "8k") as disk:
+        kept = disk / "tokens.txt"
+        _, line = make_token("anna", "admin")
+        held = f"{line}\n".ljust(os.sysconf("SC_PAGE_SIZE") - 10, "#")
+        kept.write_text(held)
+        with suppress(OSError):
+            (disk / "more").write_bytes(bytes(8192))
+        said = refused(capsys, "dashboard-token", "bert", "--add", str(kept))
+        assert "No space left on device" in said
+        assert kept.read_text() == held
 
 
 def test_tokens_come_from_the_environment_too(
