@@ -60,7 +60,11 @@ def test_mutations_are_the_same_for_the_same_seed() -> None:
 def test_the_makefiles_command_runs_by_itself() -> None:
     """It finds the project and the tests' own modules from nothing but the repository's root."""
     printed = subprocess.run(
-        ["make", "-n", "fuzz"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "-n", "--no-print-directory", "fuzz"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     command = printed.splitlines()[-1].replace("1000000", "30")
     command = re.sub(r"\S+/python\b", sys.executable, command)
