@@ -133,10 +133,7 @@ class Trainer:
             targets=config.targets,
             taught=config.teacher is not None,
         )
-        self._teacher = None
-        if config.teacher is not None:
-            # Halves are exact enough for targets.
-            self._teacher = open_teacher(config.teacher, self._device, torch.float16)
+        self._teacher = open_teacher(config.teacher, self._device) if config.teacher else None
         self._steps = self._count_steps()
 
     def run(self, *, resume: bool = False, stop: threading.Event | None = None) -> RunState:

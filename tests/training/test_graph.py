@@ -153,7 +153,7 @@ def small_teacher(folder: Path) -> Path:
 def test_a_teacher_says_the_same_by_either_runtime(tmp_path: Path) -> None:
     config = TeacherConfig(network=small_teacher(tmp_path), pcm="pcm", paf="paf", neck="neck")
     images = torch.randint(0, 255, (4, 64, 64, 3), dtype=torch.uint8)
-    theirs = open_teacher(config, torch.device("cpu"), torch.float32).infer(images)
+    theirs = open_teacher(config, torch.device("cpu")).infer(images)
     mine = TorchTeacher(config, torch.device("cpu")).infer(images)
     for name in ("pcm_nchw", "paf_nchw", "neck_nchw"):
         # OpenVINO computes in bf16 where it prefers to.
