@@ -6,7 +6,6 @@ few, so that each transaction pays for all its streams.
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import tempfile
 import time
@@ -29,7 +28,7 @@ from postprocess.store.group_reader import GroupReader
 from postprocess.tracking import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ghostpose.types import MapsCodec
 
@@ -108,25 +107,23 @@ def _hops(recorded: Recorded, frames: int) -> dict[str, Any]:
     return {"hop_us": {name: spread(us) for name, us in took.items()}, "server_beat_ms": beat_ms}
 
 
-def _store_core_ms(poses: Iterable[PoseMessage]) -> list[float]:
+def _store_core_ms(poses: Sequence[PoseMessage]) -> list[float]:
     """Return, of each turn of a busy store, its process's time for a frame."""
-    took_ms, cameras = [], [f"bench{number}" for number in range(STORE_CAMERAS)]
-    scenes = {camera: itertools.cycle(_as_of(camera, poses)) for camera in cameras}
+    cameras = [f"bench{number}" for number in range(STORE_CAMERAS)]
     with (
         EmbeddedServer() as server,
         Bus.connect(server.url) as bus,
         tempfile.TemporaryDirectory() as folder,
     ):
-        engine, reader = (
-            open_database(f"sqlite:///{folder}/poses.sqlite"),
-            GroupReader(bus, "bench"),
-        )
         for camera in cameras:
             bus.register_camera(camera, policy="every", credit=4)
-        for turn in range(STORE_TURNS):
-            for camera, scene in scenes.items():
-                for seq in range(turn * STORE_FRAMES, (turn + 1) * STORE_FRAMES):
-                    pose = encode_pose(replace(next(scene), seq=seq))
+        engine = open_database(f"sqlite:///{folder}/poses.sqlite")
+        reader = GroupReader(bus, "bench")
+        took_ms = []
+        for first in range(0, STORE_TURNS * STORE_FRAMES, STORE_FRAMES):
+            for camera in cameras:
+                for seq in range(first, first + STORE_FRAMES):
+                    pose = encode_pose(_as_of(camera, seq, poses[seq % len(poses)]))
                     bus.client.xadd(bus.keys.poses(camera), {"d": pose})
             begun_s = time.process_time()
             deliveries = reader.take(STORE_FRAMES)
@@ -138,19 +135,13 @@ def _store_core_ms(poses: Iterable[PoseMessage]) -> list[float]:
     return took_ms
 
 
-def _as_of(camera: str, poses: Iterable[PoseMessage]) -> list[PoseMessage]:
-    """Return messages as another camera's, whose tracks bear its name."""
-    return [
-        replace(
-            pose,
-            camera=camera,
-            people=tuple(
-                replace(person, track=person.track.replace(pose.camera, camera, 1))
-                for person in pose.people
-            ),
-        )
-        for pose in poses
-    ]
+def _as_of(camera: str, seq: int, pose: PoseMessage) -> PoseMessage:
+    """Return a message as another camera's, whose tracks bear its name."""
+    people = tuple(
+        replace(person, track=person.track.replace(pose.camera, camera, 1))
+        for person in pose.people
+    )
+    return replace(pose, camera=camera, seq=seq, people=people)
 
 
 def _server_beat_ms(bus: Bus) -> float:
