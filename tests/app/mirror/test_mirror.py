@@ -83,15 +83,20 @@ def play(pipeline: Pipeline, frames: int = 1) -> None:
         pipeline.commit()
 
 
+def play_and_hear(pipeline: Pipeline, listener: Listener, frames: int) -> None:
+    """Play a session once the mirror is there, and wait until all its poses and an event came."""
+    wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
+    play(pipeline, frames)
+    pipeline.publisher.end(frames_read=frames, skipped={})
+    pipeline.commit()
+    wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == frames, "all poses")
+    wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "an event")
+
+
 def test_poses_and_events_come_as_the_streams_have_them(mirror, broker, pipeline) -> None:
     mirror()
     with Listener(broker.port) as listener:
-        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
-        play(pipeline, 3)
-        pipeline.publisher.end(frames_read=3, skipped={})
-        pipeline.commit()
-        wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == 3, "three poses")
-        wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "an event")
+        play_and_hear(pipeline, listener, 3)
     assert [json.loads(p) for p in listener.of("ghostpose/lobby/poses")] == pipeline.poses()
     assert json.loads(listener.of("ghostpose/lobby/events")[-1])["kind"] == "session_end"
     assert listener.last("ghostpose/lobby/people") == b"1"
@@ -241,12 +246,7 @@ def test_what_was_read_is_told_though_the_server_fails_right_after(
     monkeypatch.setattr("app.mirror.loop.STATES_EVERY_S", 0)
     mirror()
     with Listener(broker.port) as listener:
-        wait_until(lambda: listener.last("ghostpose/status") == b"online", "the mirror's word")
-        play(pipeline, 1)
-        pipeline.publisher.end(frames_read=1, skipped={})
-        pipeline.commit()
-        wait_until(lambda: len(listener.of("ghostpose/lobby/poses")) == 1, "the pose")
-        wait_until(lambda: bool(listener.of("ghostpose/lobby/events")), "the event")
+        play_and_hear(pipeline, listener, 1)
 
 
 def test_more_events_than_can_wait_are_dropped_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
