@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _ROUNDING_S: Final = 1.0
 """Far more than what differences of Unix seconds are rounded by."""
 
+_APPEARANCE: Final = (schema.tracks.c.first_at, schema.tracks.c.session, schema.tracks.c.number)
+
 
 def cameras(engine: Engine) -> tuple[StoredCamera, ...]:
     """Return all cameras there are, by name."""
@@ -118,9 +120,6 @@ def longest_tracks(
         found = [StoredTrack(camera, *row) for row in connection.execute(longest)]
         count = connection.execute(select(func.count()).where(seen)).scalar_one()
     return tuple(sorted(found, key=lambda one: (one.first_at, one.session, one.number))), count
-
-
-_APPEARANCE: Final = (schema.tracks.c.first_at, schema.tracks.c.session, schema.tracks.c.number)
 
 
 def _tracks() -> Select[Any]:
