@@ -2,7 +2,8 @@
 
 All of one size and batch take turns, so that what else the machine does falls on all alike. In
 OpenVINO it is the engine that workers use: pictures in, maps out; a batch is so many pictures in
-one call. `torch f32` is the network in eager mode as it is, batch norms and all.
+one call. `torch f32` is the network in eager mode as it is, batch norms and all; `torch cuda` is
+the engine on a GPU, where there is one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from benchmarks.network_files import BASELINE, NETWORKS, POSE, eager, file_of
 from benchmarks.network_memory import memory_of_all
@@ -79,6 +81,10 @@ def _calls(folder: Path, size_hw: tuple[int, int], batch: int) -> dict[str, Call
             calls[f"{network}: openvino {precision}"] = (
                 lambda engine=engine: engine.infer(list(image_nhw3))  # type: ignore[misc]
             )
+    if torch.cuda.is_available():
+        cuda = create_engine("torch", device="cuda", batch=batch)
+        cuda.warm_up(*size_hw, batch)
+        calls[f"{POSE}: torch cuda {cuda.precision}"] = lambda: cuda.infer(list(image_nhw3))
     return calls
 
 

@@ -37,6 +37,11 @@ def pad_to_stride(image_hw3: ByteArray) -> ByteArray:
     return padded
 
 
+def filled_up(count: int) -> int:
+    """Return the next power of two: so many pictures a batch of `count` is filled up to."""
+    return 1 << (count - 1).bit_length()
+
+
 def common_size(images: Sequence[ByteArray]) -> tuple[int, int]:
     """Return height and width of all pictures.
 

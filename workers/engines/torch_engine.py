@@ -1,18 +1,20 @@
-"""The network in PyTorch: CUDA in half precision and channels-last, or the CPU in float32."""
+"""The network in PyTorch: CUDA in half precision by graphs, or the CPU in float32."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ghostpose.errors import EngineError
 from ghostpose.network.model import fold_batch_norm, normalise
 from ghostpose.network.weights import load_network
 from ghostpose.types import Maps
+from workers.engines.cuda_graphs import CudaGraphs
 from workers.engines.padding import FILL, common_size
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ class TorchEngine:
         self._device = _find_device(options.device)
         self.device = str(self._device)
         self.precision: str = _choose_precision(options, self._device)
-        self._dtype = _DTYPES[self.precision]
         self._deterministic = options.deterministic
         network, header = load_network(options.weights)
         self.paf_offset_cells = (
@@ -52,15 +53,35 @@ class TorchEngine:
             if options.paf_offset_cells is None
             else options.paf_offset_cells
         )
-        folded = fold_batch_norm(network).to(self._device, self._dtype)
-        self._network = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        dtype = _DTYPES[self.precision]
+        folded = fold_batch_norm(network).to(self._device, dtype)
+        folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._forward = _Forward(folded, dtype, options.deterministic)
+        self._most = 1 if options.deterministic else options.batch
+        self._graphs: CudaGraphs | None = None
+        if self._device.type == "cuda":
+            self._graphs = CudaGraphs(self._forward, self._device, self._most)
         threads = options.threads or (1 if options.deterministic else 0)
         if threads:
             torch.set_num_threads(threads)
 
     def warm_up(self, height: int, width: int, batch: int = 1) -> None:
-        """Run `batch` grey pictures of this size."""
-        self.infer([np.full((height, width, 3), FILL, np.uint8)] * batch)
+        """Run `batch` grey pictures of this size; on CUDA capture the graphs of up to so many.
+
+        Raises:
+            EngineError: the device's memory doesn't hold them.
+        """
+        if self._graphs is None:
+            self.infer([np.full((height, width, 3), FILL, np.uint8)] * batch)
+            return
+        most = min(batch or self._most, self._most)
+        try:
+            self._graphs.prepare((height, width), most)
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"device {self.device} has no memory for {most} pictures of {width}x{height} at"
+                " once: use a smaller batch or height"
+            ) from error
 
     def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
         """Return the maps of each picture; see `Engine.infer`."""
@@ -72,26 +93,38 @@ class TorchEngine:
         return self._run(images)
 
     def _run(self, images: Sequence[ByteArray]) -> list[Maps]:
-        image_nhw3 = torch.from_numpy(np.stack(images))
+        if self._graphs is None:
+            pcm_nchw, paf_nchw = self._forward(torch.from_numpy(np.stack(images)))
+        else:
+            pcm_nchw, paf_nchw = self._graphs.run(images)
+        pairs = zip(pcm_nchw.numpy(), paf_nchw.numpy(), strict=True)
+        return [Maps(pcm_chw, paf_chw, self.paf_offset_cells) for pcm_chw, paf_chw in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class _Forward:
+    """The network from pictures (n, h, w, 3), BGR uint8, to PCM and PAF (n, c, h / 8, w / 8).
+
+    The maps are float32. All on the device where the network is.
+    """
+
+    network: nn.Module
+    dtype: torch.dtype
+    deterministic: bool
+
+    def __call__(self, image_nhw3: Tensor) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(), self._kernels():
             # A view of (n, h, w, 3) as (n, 3, h, w) is channels-last without a copy.
-            image_n3hw = image_nhw3.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-            pcm, paf = self._network(normalise(image_n3hw.float()).to(self._dtype))[-1]
-            pairs = zip(_to_arrays(pcm), _to_arrays(paf), strict=True)
-            return [Maps(pcm_chw, paf_chw, self.paf_offset_cells) for pcm_chw, paf_chw in pairs]
+            image_n3hw = image_nhw3.permute(0, 3, 1, 2)
+            pcm_nchw, paf_nchw = self.network(normalise(image_n3hw.float()).to(self.dtype))[-1]
+            return pcm_nchw.float().contiguous(), paf_nchw.float().contiguous()
 
     def _kernels(self) -> AbstractContextManager[None]:
         """Let cuDNN choose the fastest kernels, or, for equal results, always the same ones."""
-        free = not self._deterministic
+        free = not self.deterministic
         return torch.backends.cudnn.flags(
             enabled=True, benchmark=free, deterministic=not free, allow_tf32=free
         )
-
-
-def _to_arrays(maps_nchw: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-    array = maps_nchw.float().contiguous().cpu().numpy()
-    return array
 
 
 def _find_device(wanted: str) -> torch.device:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
 
-from workers.engines import create_engine
+from workers.engines import create_engine, cuda_graphs, torch_engine
+
+if TYPE_CHECKING:
+    from ghostpose.types import Maps
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here"),
 ]
+
+
+HALF = 3e-2
+
+
+def assert_close(got: list[Maps], wanted: list[Maps], tolerance: float = HALF) -> None:
+    for one, other in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(one.pcm_chw, other.pcm_chw, atol=tolerance, rtol=0)
+        np.testing.assert_allclose(one.paf_chw, other.paf_chw, atol=tolerance, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def on_cpu(people: list[np.ndarray]) -> list[Maps]:
+    """What the CPU says of each."""
+    return create_engine("torch", device="cpu").infer(people)
 
 
 def test_auto_takes_cuda_in_half_precision() -> None:
@@ -21,13 +41,10 @@ def test_auto_takes_cuda_in_half_precision() -> None:
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("f32", 5e-3), ("f16", 3e-2)])
 def test_cuda_maps_are_close_to_the_cpu_ones(
-    people: list[np.ndarray], precision: str, tolerance: float
+    people: list[np.ndarray], on_cpu: list[Maps], precision: str, tolerance: float
 ) -> None:
-    cuda = create_engine("torch", device="cuda", precision=precision).infer(people)
-    cpu = create_engine("torch", device="cpu").infer(people)
-    for one, other in zip(cuda, cpu, strict=True):
-        np.testing.assert_allclose(one.pcm_chw, other.pcm_chw, atol=tolerance, rtol=0)
-        np.testing.assert_allclose(one.paf_chw, other.paf_chw, atol=tolerance, rtol=0)
+    engine = create_engine("torch", device="cuda", precision=precision)  # type: ignore[arg-type]
+    assert_close(engine.infer(people), on_cpu, tolerance)
 
 
 def test_deterministic_cuda_repeats_bit_for_bit(people: list[np.ndarray]) -> None:
@@ -37,3 +54,56 @@ def test_deterministic_cuda_repeats_bit_for_bit(people: list[np.ndarray]) -> Non
     for one, other in zip(first, second, strict=True):
         assert np.array_equal(one.pcm_chw, other.pcm_chw)
         assert np.array_equal(one.paf_chw, other.paf_chw)
+
+
+def test_every_number_of_pictures_is_captured_and_gives_the_maps_of_each(
+    people: list[np.ndarray], on_cpu: list[Maps], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also three, which are filled up to four; and earlier maps stay as they were."""
+    engine = create_engine("torch", device="cuda", batch=4)
+    engine.warm_up(256, 256, 0)
+    got = engine.infer(people[:1]) + engine.infer(people[1:]) + engine.infer(people[::-1])
+    got += engine.infer(people + people)  # more than `batch`
+    assert_close(got, [*on_cpu, *on_cpu[::-1], *on_cpu, *on_cpu])
+    assert "no CUDA graphs" not in caplog.text
+
+
+def test_more_sizes_than_are_kept_are_captured_again(
+    people: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda_graphs, "MAX_SHAPES", 1)
+    engine = create_engine("torch", device="cuda")
+    first = engine.infer(people[:1])
+    engine.infer([people[0][:128]])
+    assert_close(engine.infer(people[:1]), first)
+
+
+class _NothingIsCaptured(torch.cuda.CUDAGraph):
+    def replay(self) -> None:
+        """Leave the maps as they were."""
+
+
+class _SyncsInCapture(torch_engine._Forward):
+    def __call__(self, image_nhw3: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if torch.cuda.is_current_stream_capturing():
+            torch.cuda.synchronize()  # not allowed: the capture is lost
+        return super().__call__(image_nhw3)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [(torch.cuda, "CUDAGraph", _NothingIsCaptured), (torch_engine, "_Forward", _SyncsInCapture)],
+)
+def test_without_graphs_the_maps_are_as_right(
+    people: list[np.ndarray],
+    on_cpu: list[Maps],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: tuple[object, str, type],
+) -> None:
+    monkeypatch.setattr(*fault)
+    engine = create_engine("torch", device="cuda", batch=4)
+    for _ in range(2):
+        assert_close(engine.infer(people), on_cpu)
+        assert_close(engine.infer(people[:1]), on_cpu[:1])
+    assert caplog.text.count("no CUDA graphs") == 1

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghostpose.errors import InvalidValueError
-from workers.engines.padding import FILL, common_size, pad_to_stride
+from workers.engines.padding import FILL, common_size, filled_up, pad_to_stride
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -28,6 +28,10 @@ def test_padding_goes_to_the_right_and_below_in_the_grey_that_means_nothing(
 def test_a_picture_that_fits_is_not_copied() -> None:
     image = np.zeros((16, 24, 3), np.uint8)
     assert pad_to_stride(image) is image
+
+
+def test_a_batch_is_filled_up_to_a_power_of_two() -> None:
+    assert [filled_up(count) for count in range(1, 10)] == [1, 2, 4, 4, 8, 8, 8, 8, 16]
 
 
 def test_common_size_is_height_and_width() -> None:
