@@ -49,7 +49,7 @@ demo: .venv/.run
 	$(BIN)/ghostpose demo --output demo-output
 
 test: .venv/.test-$(TORCH)
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 3 $(TESTS)
 
 lint: .venv/.test-$(TORCH)
 	$(BIN)/ruff check .
