@@ -113,17 +113,21 @@ class _Forward:
     deterministic: bool
 
     def __call__(self, image_nhw3: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode(), self._kernels():
+        with torch.inference_mode(), self._kernels(image_nhw3):
             # A view of (n, h, w, 3) as (n, 3, h, w) is channels-last without a copy.
             image_n3hw = image_nhw3.permute(0, 3, 1, 2)
             pcm_nchw, paf_nchw = self.network(normalise(image_n3hw.float()).to(self.dtype))[-1]
             return pcm_nchw.float().contiguous(), paf_nchw.float().contiguous()
 
-    def _kernels(self) -> AbstractContextManager[None]:
-        """Let cuDNN choose the fastest kernels, or, for equal results, always the same ones."""
+    def _kernels(self, image_nhw3: Tensor) -> AbstractContextManager[None]:
+        """Let cuDNN choose the fastest kernels, or, for equal results, always the same ones.
+
+        In a capture they were chosen before: to time them there would end it.
+        """
         free = not self.deterministic
+        capturing = image_nhw3.is_cuda and torch.cuda.is_current_stream_capturing()
         return torch.backends.cudnn.flags(
-            enabled=True, benchmark=free, deterministic=not free, allow_tf32=free
+            enabled=True, benchmark=free and not capturing, deterministic=not free, allow_tf32=free
         )
 
 

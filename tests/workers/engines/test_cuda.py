@@ -56,31 +56,58 @@ def test_deterministic_cuda_repeats_bit_for_bit(people: list[np.ndarray]) -> Non
         assert np.array_equal(one.paf_chw, other.paf_chw)
 
 
+class _Counted(torch.cuda.CUDAGraph):
+    replays = 0
+
+    def replay(self) -> None:
+        _Counted.replays += 1
+        super().replay()
+
+
 def test_every_number_of_pictures_is_captured_and_gives_the_maps_of_each(
-    people: list[np.ndarray], on_cpu: list[Maps], caplog: pytest.LogCaptureFixture
+    people: list[np.ndarray],
+    on_cpu: list[Maps],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Also three, which are filled up to four; and earlier maps stay as they were."""
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", _Counted)
     engine = create_engine("torch", device="cuda", batch=4)
     engine.warm_up(256, 256, 0)
+    before = _Counted.replays
     got = engine.infer(people[:1]) + engine.infer(people[1:]) + engine.infer(people[::-1])
+    assert _Counted.replays == before + 3
     got += engine.infer(people + people)  # more than `batch`
     assert_close(got, [*on_cpu, *on_cpu[::-1], *on_cpu, *on_cpu])
     assert "no CUDA graphs" not in caplog.text
 
 
+@pytest.mark.parametrize("kept", [1, 2])
 def test_more_sizes_than_are_kept_are_captured_again(
-    people: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    people: list[np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kept: int,
 ) -> None:
-    monkeypatch.setattr(cuda_graphs, "MAX_SHAPES", 1)
+    monkeypatch.setattr(cuda_graphs, "MAX_SHAPES", kept)
     engine = create_engine("torch", device="cuda")
     first = engine.infer(people[:1])
-    engine.infer([people[0][:128]])
+    for height in (128, 64):
+        engine.infer([people[0][:height]])
     assert_close(engine.infer(people[:1]), first)
+    assert "no CUDA graphs" not in caplog.text
 
 
 class _NothingIsCaptured(torch.cuda.CUDAGraph):
     def replay(self) -> None:
         """Leave the maps as they were."""
+
+
+class _HasNoMemoryInCapture(torch_engine._Forward):
+    def __call__(self, image_nhw3: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if torch.cuda.is_current_stream_capturing():
+            raise torch.OutOfMemoryError("no memory")
+        return super().__call__(image_nhw3)
 
 
 class _SyncsInCapture(torch_engine._Forward):
@@ -90,9 +117,14 @@ class _SyncsInCapture(torch_engine._Forward):
         return super().__call__(image_nhw3)
 
 
+# Last in the file, and syncing last of all: torch may not capture again in a process after that.
 @pytest.mark.parametrize(
     "fault",
-    [(torch.cuda, "CUDAGraph", _NothingIsCaptured), (torch_engine, "_Forward", _SyncsInCapture)],
+    [
+        (torch.cuda, "CUDAGraph", _NothingIsCaptured),
+        (torch_engine, "_Forward", _HasNoMemoryInCapture),
+        (torch_engine, "_Forward", _SyncsInCapture),
+    ],
 )
 def test_without_graphs_the_maps_are_as_right(
     people: list[np.ndarray],
