@@ -55,7 +55,7 @@ class CudaGraphs:
             self._pool = torch.cuda.graph_pool_handle()
             self._stream.wait_stream(torch.cuda.current_stream(device))  # for the weights
         self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-        self._sizes: OrderedDict[tuple[int, ...], dict[int, _Graph]] = OrderedDict()
+        self._sizes: OrderedDict[tuple[int, int], dict[int, _Graph]] = OrderedDict()
         self._failed: _Graph | None = None
 
     def prepare(self, size_hw: tuple[int, int], most: int) -> None:
@@ -99,13 +99,14 @@ class CudaGraphs:
         return self._forward(pictures_nhw3.to(self._device, non_blocking=True))
 
     def _graph(self, pictures_nhw3: Tensor) -> _Graph:
-        count, *shape_hw3 = pictures_nhw3.shape
-        of_size = self._sizes.pop(tuple(shape_hw3), {})
+        count, height, width, _ = pictures_nhw3.shape
+        of_size = self._sizes.get((height, width), {})
         if count not in of_size:
             graph = _Graph(self._forward, pictures_nhw3.shape, self._device)
             graph.capture(self._capturing, self._pool)
             of_size[count] = graph
-        self._sizes[tuple(shape_hw3)] = of_size  # the last to go
+        self._sizes[height, width] = of_size
+        self._sizes.move_to_end((height, width))
         # After a capture, since the memory pool ends with its last graph.
         if len(self._sizes) > MAX_SHAPES:
             self._sizes.popitem(last=False)
