@@ -22,6 +22,7 @@ from camera_servers import (
     unused_port,
 )
 from ingest_fakes import turn_clockwise
+from waiting import wait_until
 
 from ghostpose.errors import CredentialsError, SourceError
 from ingest.sources import NoPicture, open_source, stream
@@ -138,11 +139,12 @@ def test_the_mode_is_chosen_by_the_rate_wanted(rtsp: RtspServer, camera: MakeCam
 
 @needs_rtsp
 def test_a_stream_of_sound_alone_is_said_to_be_that(rtsp: RtspServer, camera: MakeCamera) -> None:
-    for _ in range(3):  # a busy server answers that it can't prepare the sound in time
+    def said() -> str | None:
+        """A busy server answers 5xx while it can't prepare the sound, or is still ending a try."""
         text = sentence_of(camera(rtsp.url("/sound")))
-        if "5xx" not in text:
-            break
-    assert text.endswith("/sound has no video in it, only audio")
+        return None if "5xx" in text else text
+
+    assert wait_until(said, "a stream").endswith("/sound has no video in it, only audio")
 
 
 @needs_rtsp
