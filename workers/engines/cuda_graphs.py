@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workers.engines.padding import filled_up
+from ghostpose.errors import EngineError
+from workers.engines.padding import FILL, filled_up
 from workers.engines.protocol import MAX_SHAPES
 
 if TYPE_CHECKING:
@@ -58,12 +59,24 @@ class CudaGraphs:
         self._sizes: OrderedDict[tuple[int, int], dict[int, _Graph]] = OrderedDict()
         self._failed: _Graph | None = None
 
-    def prepare(self, size_hw: tuple[int, int], most: int) -> None:
-        """Capture the graphs for 1 to `most` pictures of this size."""
-        numbers = {self._filled_up(count) for count in range(1, most + 1)}
-        grey = np.zeros((*size_hw, 3), np.uint8)
-        for count in sorted(numbers, reverse=True):  # the smaller ones fit the largest's memory
-            self.run([grey] * count)
+    def prepare(self, size_hw: tuple[int, int], count: int) -> None:
+        """Capture the graphs for up to `count` pictures of this size; 0: for as many as come.
+
+        Raises:
+            EngineError: the device's memory doesn't hold them.
+        """
+        height, width = size_hw
+        most = min(count or self._most, self._most)
+        picture_hw3 = np.full((height, width, 3), FILL, np.uint8)
+        try:
+            # The largest first: the others fit into its memory.
+            for number in sorted({self._filled_up(n) for n in range(1, most + 1)}, reverse=True):
+                self.run([picture_hw3] * number)
+        except torch.OutOfMemoryError as error:
+            raise EngineError(
+                f"device {self._device} has no memory for {most} pictures of {width}x{height} at"
+                " once: use a smaller batch or height"
+            ) from error
 
     @torch.inference_mode()
     def run(self, images: Sequence[ByteArray]) -> tuple[Tensor, Tensor]:

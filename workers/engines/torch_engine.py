@@ -57,10 +57,10 @@ class TorchEngine:
         folded = fold_batch_norm(network).to(self._device, dtype)
         folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._forward = _Forward(folded, dtype, options.deterministic)
-        self._most = 1 if options.deterministic else options.batch
         self._graphs: CudaGraphs | None = None
         if self._device.type == "cuda":
-            self._graphs = CudaGraphs(self._forward, self._device, self._most)
+            most = 1 if options.deterministic else options.batch
+            self._graphs = CudaGraphs(self._forward, self._device, most)
         threads = options.threads or (1 if options.deterministic else 0)
         if threads:
             torch.set_num_threads(threads)
@@ -71,17 +71,10 @@ class TorchEngine:
         Raises:
             EngineError: the device's memory doesn't hold them.
         """
-        if self._graphs is None:
+        if self._graphs is not None:
+            self._graphs.prepare((height, width), batch)
+        else:
             self.infer([np.full((height, width, 3), FILL, np.uint8)] * batch)
-            return
-        most = min(batch or self._most, self._most)
-        try:
-            self._graphs.prepare((height, width), most)
-        except torch.OutOfMemoryError as error:
-            raise EngineError(
-                f"device {self.device} has no memory for {most} pictures of {width}x{height} at"
-                " once: use a smaller batch or height"
-            ) from error
 
     def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
         """Return the maps of each picture; see `Engine.infer`."""
