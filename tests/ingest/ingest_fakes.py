@@ -41,11 +41,15 @@ class Consumer(threading.Thread):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self.join()
+        self.stop()
         self._bus.close()
         if self.failure is not None:
             raise self.failure
+
+    def stop(self) -> None:
+        """Take and commit nothing from here on; returns when the last commit is done."""
+        self._done.set()
+        self.join()
 
     def run(self) -> None:
         try:
