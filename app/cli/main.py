@@ -135,6 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = [argument for argument in given if argument != "--debug"]
     if not debug:
         forbid_core_dumps()
+    # numpy and OpenCV each start a thread for every core as they are imported, to multiply large
+    # matrices with, which nothing here does. In all the processes of a run that delayed its first
+    # pose by a third of a second on two cores; on many cores it is many idle threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(given, prog_name="ghostpose", obj=("--debug",) if debug else ())
     except GhostposeError as error:
