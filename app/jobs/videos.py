@@ -56,9 +56,8 @@ def _lent(known: CameraConfig | None, named: CameraConfig) -> CameraConfig:
 def _is_endless(video: str) -> bool:
     """Return whether it is a test pattern that goes on for ever."""
     scheme, _, options = video.partition(":")
-    return (
-        scheme == "pattern" and parse_qs(options.removeprefix("?")).get("frames", ["0"])[-1] == "0"
-    )
+    frames = parse_qs(options.removeprefix("?")).get("frames", ["0"])[-1]
+    return scheme == "pattern" and not frames.strip("0")
 
 
 def absolute(video: str) -> str:

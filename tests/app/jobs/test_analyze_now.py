@@ -68,6 +68,9 @@ def test_a_camera_of_the_configuration_lends_its_recording_its_zones(
         pytest.param(
             ["pattern:people=2"], "without frames=N a test pattern has no end", id="endless"
         ),
+        pytest.param(
+            ["pattern:frames=00"], "without frames=N a test pattern has no end", id="no frames"
+        ),
         pytest.param(["a.mp4", "--height", "7"], "--height", id="an option"),
         pytest.param(["a.mp4", "--wait"], "add --queue", id="waiting for nothing"),
         pytest.param(
