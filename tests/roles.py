@@ -94,7 +94,7 @@ def make_pipeline(bus: Bus, camera: str, credit: int = 4) -> Pipeline:
     bus.register_camera(camera, policy="every", credit=credit)
     publisher = FramePublisher(bus, camera)
     publisher.open_session()
-    leases = PartitionLeases(bus, "post-1", ttl_s=30)
+    leases = PartitionLeases(bus, "post-1", ttl_s=600)
     lease = leases.take(bus.keys.partition_of(camera))
     assert lease is not None
     return Pipeline(
