@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import paho.mqtt.client as mqtt
 import waiting
+from bus_servers import free_ports
 from paho.mqtt.enums import CallbackAPIVersion
 
 if TYPE_CHECKING:
@@ -23,17 +24,11 @@ MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/
 wait_until = partial(waiting.wait_until, limit_s=60.0)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Mosquitto:
     """A broker on a port of its own. `lines` are added to its configuration."""
 
     def __init__(self, folder: Path, *lines: str) -> None:
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self._config = folder / f"mosquitto-{self.port}.conf"
         wanted = "false" if any("password_file" in line for line in lines) else "true"
         words = (
