@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "docs" / "media" / "vtest-cut.mp4"
@@ -90,6 +92,19 @@ def camera_processes(run: Ghostpose) -> list[int]:
         int(line.split()[0]) for line in run.left_running() if "forkserver" in line
     ]
     return [pid for pid in forked if parent_of(pid) in forked]
+
+
+@contextmanager
+def standing_still(*pids: int) -> Iterator[None]:
+    """Have processes do nothing meanwhile: so nothing is over before a test has done its part."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def slow_run(output: Path, *more: str, before: Sequence[str] = (), program: str = "") -> Ghostpose:

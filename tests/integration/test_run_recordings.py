@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
 import sqlite3
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +17,12 @@ from run_support import (
     camera_processes,
     ghostpose,
     read_lines,
+    standing_still,
     wait_until,
 )
 from stored import rows_of
 
-from ghostpose.bus import EmbeddedServer
+from ghostpose.bus import Bus, EmbeddedServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,19 +129,20 @@ def test_a_run_whose_processes_are_killed_leaves_the_same_rows(
     tmp_path: Path, undisturbed: Path
 ) -> None:
     arguments = ("--config", short_clip(tmp_path), "--deterministic", "--output", str(tmp_path))
-    run = Ghostpose(("run", *arguments))
     poses = tmp_path / "poses.jsonl"
-
-    def pids() -> list[list[int]]:
-        return [run.children("infer"), run.children("postprocess"), camera_processes(run)]
-
-    wait_until(lambda: all(pids()))
-    victims = pids()  # known before, since the rest takes less than a second
-    wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
-    for pid in itertools.chain(*victims):
-        with suppress(ProcessLookupError):  # the camera may have come to its end
+    with EmbeddedServer() as server, Bus.connect(server.url) as bus:
+        run = Ghostpose(("run", *arguments, "--redis", server.url))
+        wait_until(lambda: run.children("infer"))
+        with standing_still(*run.children("infer")):
+            wait_until(lambda: bus.counters("vtest-cut").in_flight > 0)
+            # It has published no more than its credit, so the run can't come to its end now.
+            cameras = camera_processes(run)
+            for pid in cameras:
+                os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: poses.exists() and poses.stat().st_size > 0)
+        for pid in (*run.children("infer"), *run.children("postprocess"), *cameras):
             os.kill(pid, signal.SIGKILL)
-    done = run.finish()
+        done = run.finish()
     assert done.code == 0, done.err
     assert "inference 1 ended with signal SIGKILL; started again" in done.err
     assert_complete_and_in_order(read_lines(tmp_path))

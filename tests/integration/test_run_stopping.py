@@ -7,7 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from run_support import Ghostpose, assert_complete_and_in_order, read_lines, wait_until
+from run_support import (
+    Ghostpose,
+    assert_complete_and_in_order,
+    read_lines,
+    standing_still,
+    wait_until,
+)
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -38,11 +44,12 @@ def test_a_signal_drains_what_is_in_flight_and_ends_well(
 
 def test_a_second_signal_ends_a_run_at_once_and_leaves_nothing_running(tmp_path: Path) -> None:
     run = endless(tmp_path)
-    run.process.send_signal(signal.SIGTERM)
     status = Path(f"/proc/{run.process.pid}/status")
-    wait_until(lambda: not heeds(status, signal.SIGTERM))
-    run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(60) == -signal.SIGTERM
+    with standing_still(*run.children("postprocess")):  # without which it can't be drained
+        run.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not heeds(status, signal.SIGTERM))
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(60) == -signal.SIGTERM
     wait_until(lambda: run.left_running() == [])
 
 

@@ -1,4 +1,4 @@
-"""A real broker for tests, mosquitto, and somebody who listens to it."""
+"""A real broker for tests, mosquitto, a mirror to it, and somebody who listens."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ import waiting
 from bus_servers import free_ports
 from paho.mqtt.enums import CallbackAPIVersion
 
+from app.mirror.address import broker_address
+from app.mirror.loop import run_mirror
+from ghostpose.config import MirrorConfig
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ghostpose.bus import EmbeddedServer
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
@@ -74,6 +80,25 @@ class Mosquitto:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Mirroring(threading.Thread):
+    """A mirror to `url` until `stop` is set."""
+
+    def __init__(self, server: EmbeddedServer, url: str, **settings: object) -> None:
+        config = MirrorConfig.model_validate({"url": url, **settings})
+        self.stop = threading.Event()
+        arguments = (server.url, broker_address(url, config.ca), config, self.stop)
+        super().__init__(target=run_mirror, args=arguments, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.join(60)
+        assert not self.is_alive()
 
 
 class Listener:

@@ -6,25 +6,22 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 import samples
-from brokers import MOSQUITTO, Listener, Mosquitto, wait_until
+from brokers import MOSQUITTO, Listener, Mirroring, Mosquitto, wait_until
 from bus_servers import free_ports
 from roles import Pipeline, make_pipeline
 
 from app.mirror.address import broker_address
 from app.mirror.broker import Broker
-from app.mirror.loop import run_mirror
 from app.mirror.messages import Outgoing
 from ghostpose.bus.camera_states import forget_camera_state, publish_camera_state
 from ghostpose.codec.camera_state import CameraState
-from ghostpose.config import MirrorConfig
 from ghostpose.errors import BusUnavailableError
 from ghostpose.types import FrameId
 
@@ -53,25 +50,6 @@ def nothing_is_told_late(monkeypatch: pytest.MonkeyPatch) -> None:
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     with Mosquitto(tmp_path) as running:
         yield running
-
-
-class Mirroring(threading.Thread):
-    """A mirror to `url` until `stop` is set."""
-
-    def __init__(self, server: EmbeddedServer, url: str, **settings: object) -> None:
-        config = MirrorConfig.model_validate({"url": url, **settings})
-        self.stop = threading.Event()
-        arguments = (server.url, broker_address(url, config.ca), config, self.stop)
-        super().__init__(target=run_mirror, args=arguments, daemon=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.join(60)
-        assert not self.is_alive()
 
 
 @pytest.fixture
