@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from bus_servers import free_ports
 from run_support import CLIP, Ghostpose, wait_until
-
-from app.dashboard.listen import free_listen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +18,12 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def test_cameras_of_a_live_run_are_shown_added_and_removed(tmp_path: Path) -> None:
-    site, at = tmp_path / "site.yaml", free_listen(None)
+    (port,) = free_ports(1)
+    site, at = tmp_path / "site.yaml", f"127.0.0.1:{port}"
     site.write_text(f"cameras: [{{name: hall, source: {CLIP}, loop: true, height: 64}}]")
-    run = Ghostpose(("run", "--config", str(site), "--engine", "stub:1", "--listen", str(at)))
+    run = Ghostpose(("run", "--config", str(site), "--engine", "stub:1", "--listen", at))
     try:
-        with httpx.Client(base_url=f"http://{at}/api", timeout=20) as client:
+        with httpx.Client(base_url=f"http://{at}/api", timeout=60) as client:
 
             def healths() -> dict[str, str]:
                 try:
