@@ -170,9 +170,9 @@ def _client(url: str, options: Mapping[str, Any], clients: Clients) -> Any:
     if told.pop("connection_class", None):
         tls["ssl"] = True
     limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
-    sentinels = clients.sentinel(
-        [_sentinel_address(host) for host in hosts.split(",")], sentinel_kwargs={**limits, **tls}
-    )
+    asked = [_sentinel_address(host) for host in hosts.split(",")]
+    # One that doesn't answer is not asked again and again: another may, and all are asked again.
+    sentinels = clients.sentinel(asked, sentinel_kwargs={**limits, **tls, "retry": None})
     return sentinels.master_for(service, **{**told, **tls, **options})
 
 

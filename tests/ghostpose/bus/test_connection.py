@@ -119,6 +119,7 @@ def test_an_address_of_sentinels_says_all_of_their_master(clients: Any, encrypte
     ]
     assert all(one.connection_kwargs["ssl_ca_certs"] == "ca.pem" for one in asked)
     assert {one.connection_kwargs["password"] for one in asked} == {None}
+    assert {one.connection_kwargs["retry"] for one in asked} == {None}, "the next one is asked"
 
 
 def test_sentinels_that_do_not_answer_are_one_sentence() -> None:
