@@ -52,9 +52,11 @@ def server(running_server: EmbeddedServer) -> EmbeddedServer:
 @pytest.fixture
 def bus(server: EmbeddedServer) -> Iterator[Bus]:
     """Return a connection to a new deployment of 4 partitions on `server`."""
+    from waiting import PATIENT_S
+
     from ghostpose.bus import Bus
 
-    with Bus.connect(server.url, partitions=4) as connected:
+    with Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as connected:
         yield connected
 
 

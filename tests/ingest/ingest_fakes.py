@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from waiting import wait_until
+from waiting import PATIENT_S, wait_until
 
 from ghostpose.bus import Bus, FrameReader, Full, MapsReader, PartitionLeases, Published
 from ghostpose.types import EndMessage
@@ -32,7 +32,7 @@ class Consumer(threading.Thread):
         self.ends: list[EndMessage] = []
         self.paused = threading.Event()
         self.failure: BaseException | None = None
-        self._bus = Bus.connect(url)
+        self._bus = Bus.connect(url, timeout_s=PATIENT_S)
         self._done = threading.Event()
         self._committed: Counter[str] = Counter()
 
