@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -169,8 +169,9 @@ def misbehaving_port(says: bytes | None) -> Iterator[int]:
                     return
                 held.append(connection)
                 if says is not None:
-                    connection.sendall(says)
-                    connection.shutdown(socket.SHUT_WR)
+                    with suppress(OSError):  # who came has left
+                        connection.sendall(says)
+                        connection.shutdown(socket.SHUT_WR)
 
         threading.Thread(target=serve, daemon=True).start()
         try:
@@ -181,10 +182,12 @@ def misbehaving_port(says: bytes | None) -> Iterator[int]:
                 connection.close()
 
 
-def unused_port() -> int:
-    """Return a port that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+@contextmanager
+def unused_port() -> Iterator[int]:
+    """Keep a port at which nothing listens: nobody else can have it meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 60.0) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,14 @@ def read(camera: CameraConfig, count: int) -> list[Picture]:
 
 
 def test_mjpeg_has_no_clock_and_gets_that_of_its_arrival(camera: MakeCamera) -> None:
+    began_s = time.monotonic()
     with serving(64, 48) as server:
         given = read(camera(f"{server.url}/video"), 20)
+    took_s = time.monotonic() - began_s
     assert [(p.width, p.height) for p in given] == [(64, 48)] * 20
     times = [p.media_time for p in given if p.media_time is not None]
     assert times == sorted(times)
-    assert times[-1] < 10, "not 1/25 s each, whatever comes"
+    assert times[-1] < took_s, "not 1/25 s each, whatever comes"
 
 
 def test_an_8k_picture_becomes_one_of_the_networks_height(camera: MakeCamera) -> None:

@@ -196,7 +196,8 @@ def test_a_wrong_password_is_refused_without_being_shown_and_the_right_one_plays
 
 
 def test_nothing_listening_is_said_to_be_that(camera: MakeCamera) -> None:
-    text = sentence_of(camera(f"rtsp://127.0.0.1:{unused_port()}/live"))
+    with unused_port() as nobody:
+        text = sentence_of(camera(f"rtsp://127.0.0.1:{nobody}/live"))
     assert text.endswith("nothing listens at this host and port")
 
 

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 PASSWORD = "s3cret-w0rd"
 
 
+@pytest.fixture(autouse=True)
+def a_busy_machine_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "FETCH_S", 60.0)
+
+
 def jpeg(value: int, size: tuple[int, int] = (48, 64)) -> bytes:
     image = np.full((*size, 3), value, np.uint8)
     return cv2.imencode(".jpg", image)[1].tobytes()
@@ -130,15 +135,16 @@ def sentence_of(camera: CameraConfig) -> str:
 
 
 def test_what_is_wrong_is_one_sentence(camera: MakeCamera, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "FETCH_S", 0.3)
-    nobody = unused_port()
-    assert "nothing listens" in sentence_of(camera(f"snapshot:http://127.0.0.1:{nobody}/now.jpg"))
+    with unused_port() as nobody:
+        said = sentence_of(camera(f"snapshot:http://127.0.0.1:{nobody}/now.jpg"))
+        assert "nothing listens" in said
     with HttpServer({"/text": lambda _: (200, {}, b"hello")}) as server:
         assert "nothing at this path" in sentence_of(camera(f"snapshot:{server.url}/now.jpg"))
         assert "is no picture" in sentence_of(camera(f"snapshot:{server.url}/text"))
-    for says, sentence in ((None, "no picture came within 0.3 s"), (b"SSH-2.0\r\n", "no HTTP")):
+    for says, sentence in ((b"SSH-2.0\r\n", "no HTTP"), (None, "no picture came within 0.3 s")):
         with misbehaving_port(says) as port:
             assert sentence in sentence_of(camera(f"snapshot:http://127.0.0.1:{port}/now.jpg"))
+        monkeypatch.setattr(snapshots, "FETCH_S", 0.3)  # for the last, who never answers
 
 
 def test_a_body_that_trickles_is_given_up_in_time(
