@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from waiting import wait_until
 
 from ghostpose.config import CameraConfig
 from ingest.backoff import Patience
@@ -84,13 +85,23 @@ class Player:
         return self.counters.tally()
 
 
+def play_one_by_one(player: Player, source: ListSource, publisher: FakePublisher) -> Tally:
+    """Play in a thread; a picture comes once the one before was sent, so that none is missed."""
+    source.gates = {index: threading.Event() for index in range(1, len(source.items))}
+    player.thread.start()
+    for index, gate in source.gates.items():
+        wait_until(lambda sent=index: publisher.asked >= sent, "the picture before")
+        gate.set()
+    return player.join()
+
+
 def media_times(publisher: FakePublisher) -> list[float]:
     return [round(info.media_time, 6) for info in publisher.published]
 
 
 def live_player(source: ListSource, publisher: FakePublisher, **options: object) -> Player:
     source.info = SourceInfo("a camera", 64, 48, nominal_fps=10.0, live=True)
-    player = Player(source, publisher, policy="latest", silence_s=1, **options)
+    player = Player(source, publisher, **{"policy": "latest", "silence_s": 60, **options})
     watchdog = Watchdog(player.camera, source.info, Stillness(), time.monotonic())
     player.session = Session(
         player.camera,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import av.error
@@ -121,10 +122,10 @@ def test_clock_repairs_are_reported_with_the_end() -> None:
 
 
 def test_a_recording_played_as_live_takes_its_real_time() -> None:
-    publisher = FakePublisher()
+    publisher, began_s = FakePublisher(), time.time()
     Player(ListSource(pictures(6)), publisher, policy="latest").play()
-    captured = [info.captured_at for info in publisher.published]
-    assert 0.4 < captured[-1] - captured[0] < 5.0, "not at once, as under `every`"
+    took_s = publisher.published[-1].captured_at - began_s
+    assert 0.4 < took_s < time.time() - began_s, "not at once, as under `every`"
 
 
 def test_a_source_that_breaks_ends_its_session_in_order() -> None:

@@ -13,6 +13,7 @@ from session_player import ListSource, Player, live_player, scenes
 from waiting import wait_until
 
 from ghostpose.errors import SourceError
+from ingest import session
 from ingest.opening import StuckError
 from ingest.sources.image_folder import StillPicture
 from ingest.sources.protocol import NothingYet
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
     from ingest.sources import Item
 
 
+@pytest.fixture
+def nobody_waits_long_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "JOIN_S", 0.2)
+
+
+@pytest.mark.usefixtures("nobody_waits_long_for_a_reader")
 def test_a_decoder_that_hangs_is_left_behind_and_the_session_ends_in_order() -> None:
     source, publisher = ListSource(scenes(4)), FakePublisher()
     source.gates[3] = threading.Event()
-    player = live_player(source, publisher)
-    with pytest.raises(StuckError, match="nothing came for 1 s, and its decoder hangs"):
+    player = live_player(source, publisher, silence_s=1)
+    with pytest.raises(StuckError, match=r"nothing came for \d+ s, and its decoder hangs"):
         player.session.play()
     assert publisher.ended is not None
     assert publisher.ended[0] == 3
@@ -46,13 +53,14 @@ def test_a_source_that_waits_for_its_next_picture_does_not_hang() -> None:
 
     source, publisher = ListSource(scenes(2)), FakePublisher()
     source.pictures = lambda: chain(scenes(2), naps())  # type: ignore[method-assign]
-    with pytest.raises(TroubleError, match="nothing came for 1 s"):
-        live_player(source, publisher).play()
+    with pytest.raises(TroubleError, match=r"nothing came for \d+ s"):
+        live_player(source, publisher, silence_s=1).play()
     assert publisher.ended is not None
     assert publisher.ended[0] == 2
     assert source.closed
 
 
+@pytest.mark.usefixtures("nobody_waits_long_for_a_reader")
 def test_a_stop_does_not_wait_for_a_decoder_that_hangs() -> None:
     source, publisher = ListSource(scenes(2)), FakePublisher()
     source.gates[1] = threading.Event()

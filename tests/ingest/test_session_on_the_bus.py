@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from ingest_fakes import FakePublisher
-from session_player import ListSource, Player, media_times, pictures
+from session_player import ListSource, Player, media_times, pictures, play_one_by_one
 from waiting import wait_until
 
 from ghostpose.errors import (
@@ -15,6 +15,7 @@ from ghostpose.errors import (
     SessionLostError,
     StaleSessionError,
 )
+from ingest import backoff
 
 AWAY = BusUnavailableError("No Redis server answers")
 NO_ROOM = BusFullError("at its maxmemory")
@@ -60,8 +61,8 @@ def test_a_full_server_makes_a_recording_wait() -> None:
 
 
 def test_a_full_server_makes_a_live_camera_skip() -> None:
-    publisher = FakePublisher(None, NO_ROOM, None)
-    tally = Player(ListSource(pictures(4)), publisher, policy="latest").play()
+    source, publisher = ListSource(pictures(4)), FakePublisher(None, NO_ROOM, None)
+    tally = play_one_by_one(Player(source, publisher, policy="latest"), source, publisher)
     assert tally.skipped["full"] == 1
     assert tally.read == tally.published + sum(tally.skipped.values()) == 4
 
@@ -69,8 +70,8 @@ def test_a_full_server_makes_a_live_camera_skip() -> None:
 @pytest.mark.parametrize("policy", ["every", "latest"])
 def test_after_an_outage_the_same_frame_is_sent_again(policy: str) -> None:
     """Even if the server is full then: whether the frame had arrived is not known."""
-    publisher = FakePublisher(None, AWAY, NO_ROOM, None)
-    tally = Player(ListSource(pictures(1) + pictures(2)[1:]), publisher, policy=policy).play()
+    source, publisher = ListSource(pictures(2)), FakePublisher(None, AWAY, NO_ROOM, None)
+    tally = play_one_by_one(Player(source, publisher, policy=policy), source, publisher)
     assert media_times(publisher) == [0.0, 0.1]
     assert (tally.published, tally.skipped) == (2, {})
 
@@ -96,7 +97,8 @@ def test_stopping_counts_what_is_left_and_ends_the_session() -> None:
     assert source.closed
 
 
-def test_stopping_without_a_server_gives_up_in_time() -> None:
+def test_stopping_without_a_server_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "STOP_GRACE_S", 0.3)
     publisher = FakePublisher(*[AWAY] * 10_000)
     player = Player(ListSource(pictures(5)), publisher)
     player.stop.set()
