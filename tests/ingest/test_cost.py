@@ -11,22 +11,24 @@ import pytest
 from ingest import cost
 from ingest.cost import CostMeter
 
-BUSY = "while True: pass"
-IDLE = "import time; time.sleep(60)"
+BUSY = "print(flush=True)\nwhile True: pass"
+IDLE = "print(flush=True)\nimport time; time.sleep(60)"
 
 
-@pytest.mark.parametrize(("program", "low", "high"), [(BUSY, 0.05, 1.1), (IDLE, 0.0, 0.05)])
+@pytest.mark.parametrize(("program", "low", "high"), [(BUSY, 0.02, 1.5), (IDLE, 0.0, 0.02)])
 def test_a_busy_process_costs_more_than_an_idle_one(
     program: str, low: float, high: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "OPENING_S", 0.3)
-    with subprocess.Popen([sys.executable, "-c", program]) as process:
+    monkeypatch.setattr(cost, "OPENING_S", 0.0)
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout is not None
+            process.stdout.readline()  # it has started, which costs something, too
             meter = CostMeter(process.pid)
-            until = time.monotonic() + 2.5
-            while time.monotonic() < until:
-                meter.measure()
-                time.sleep(0.25)
+            meter.measure()
+            time.sleep(1.0)
+            meter.measure()
         finally:
             process.kill()
     assert low <= meter.cores <= high
