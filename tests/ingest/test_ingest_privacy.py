@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from bus_servers import free_ports
 
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.bus.persistence import disk_writes
@@ -56,9 +56,7 @@ def test_a_server_that_writes_to_disk_is_refused_in_a_sentence(
 
 
 def test_a_server_that_does_not_let_itself_be_asked_is_refused(stop) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     with EmbeddedServer(port=port) as server:
         with redis.Redis.from_url(server.url) as admin:
             admin.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all",

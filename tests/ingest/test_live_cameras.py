@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 from camera_servers import HttpServer, RtspServer, misbehaving_port, needs_rtsp, wait_for
+from waiting import running_time
 
 from ghostpose.bus.camera_states import read_camera_states
 from ingest.loop import run_camera
+from ingest.sources import stream
 from ingest.supervisor import run_ingest
 
 if TYPE_CHECKING:
@@ -52,10 +56,13 @@ class Live:
         state = self.state
         return state is not None and state.status == status and problem in (state.problem or "")
 
-    def new_frames(self, count: int = 3, limit_s: float = 20.0) -> float:
-        """Wait for so many more frames; return how long that took."""
-        wanted = len(self.consumer.frames) + count
-        return wait_for(lambda: len(self.consumer.frames) >= wanted, f"{count} frames", limit_s)
+    def new_frames(self, count: int = 3) -> None:
+        """Wait for so many more frames."""
+        self.frames(len(self.consumer.frames) + count)
+
+    def frames(self, count: int) -> None:
+        """Wait until so many have come."""
+        wait_for(lambda: len(self.consumer.frames) >= count, f"{count} frames")
 
     @property
     def sessions(self) -> int:
@@ -99,8 +106,10 @@ def test_a_camera_that_comes_back_plays_again_by_itself_in_a_new_session(
         playing.new_frames()
         server.kill()
         wait_for(lambda: playing.is_("waiting", "nothing listens"), "waiting")
-        server.start()
-        assert playing.new_frames(limit_s=20) < 12, "ten seconds, and a busy machine's two"
+        with running_time() as running_s:
+            server.start()
+            playing.new_frames()
+            assert running_s() < 12, "ten seconds, and a busy machine's two"
         assert caplog.text.count("nothing listens") == 1, "said once an outage"
     wait_for(lambda: playing.is_("waiting"), "waiting again")
     state = playing.state
@@ -119,14 +128,14 @@ def test_a_server_that_hangs_is_noticed_and_played_again_when_it_goes_on(
     live: Callable[..., Live],
 ) -> None:
     with RtspServer({"/live": {}}) as server:
-        playing = live(server.url("/live"), silence_s=1)
+        playing = live(server.url("/live"), silence_s=2)
         playing.new_frames()
         server.pause()
-        wait_for(lambda: playing.is_("waiting", "nothing came for 1 s"), "noticing")
+        wait_for(lambda: playing.is_("waiting", "nothing came for "), "noticing")
         server.go_on()
         playing.new_frames()
-        wait_for(lambda: playing.is_("playing", "1 s"), "the last problem beside the status")
-        assert playing.end().sessions == 2
+        wait_for(lambda: playing.is_("playing", "camera cam: "), "the problem beside the status")
+        assert playing.end().sessions >= 2
 
 
 @needs_rtsp
@@ -162,9 +171,10 @@ def test_a_stream_that_changes_its_size_goes_on_in_its_session(
 
         wait_for(lambda: len(sizes()) == 2, "both sizes")
         playing.end()
+    decode_ms = statistics.median(frame.info.decode_ms for frame in playing.consumer.frames)
+    assert decode_ms < 90, "without the 100 ms that the camera takes for each"
     for frame in playing.consumer.frames:
         info, picture = frame.info, frame.picture
-        assert info.decode_ms < 90, "without the 100 ms that the camera takes for each"
         assert picture.width * info.placement.scale_x == pytest.approx(info.width)
         assert picture.height * info.placement.scale_y == pytest.approx(info.height)
     assert playing.sessions == 1
@@ -177,7 +187,7 @@ def test_a_size_that_the_region_is_not_inside_is_said_and_tried_again(
     with RtspServer({"/live": {"sizes": [[320, 240], [160, 120]], "size_s": 1}}) as server:
         playing = live(server.url("/live"), region=(0, 0, 320, 240))
         wait_for(lambda: playing.is_("waiting", "is not inside its 160x120 picture"), "refusal")
-        playing.new_frames(limit_s=40)
+        playing.new_frames()
         playing.end()
 
 
@@ -189,7 +199,7 @@ def test_a_frozen_picture_is_a_state_and_never_passed_off_as_frames(
         playing = live(server.url("/live"), frozen_s=2)
         wait_for(lambda: playing.is_("frozen"), "freezing")
         before = len(playing.consumer.frames)
-        wait_for(lambda: playing.is_("waiting", "the same picture came for 2 s"), "reopening")
+        wait_for(lambda: playing.is_("waiting", "the same picture came for "), "reopening")
         wait_for(lambda: playing.is_("frozen"), "still frozen")
         assert len(playing.consumer.frames) == before
         playing.end()
@@ -214,14 +224,17 @@ def test_blank_pictures_are_never_frames(live: Callable[..., Live]) -> None:
 
 @pytest.mark.parametrize("says", [b"\x00\xff" * 999, None], ids=["garbage", "silence"])
 def test_a_stop_is_not_held_up_by_a_server_that_never_answers(
-    says: bytes | None, live: Callable[..., Live]
+    says: bytes | None, live: Callable[..., Live], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stream, "OPEN_S", 600.0)
     with misbehaving_port(says) as port:
         playing = live(f"rtsp://127.0.0.1:{port}/live")
         wait_for(lambda: playing.state is not None, "a state")
-        playing.stop.set()
-        playing.thread.join(5)
-        assert playing.report is not None
+        with running_time() as running_s:
+            playing.stop.set()
+            playing.thread.join(60)
+            assert playing.report is not None
+            assert running_s() < 5
 
 
 def test_a_snapshot_that_never_changes_is_frozen_and_goes_on_when_it_does(
@@ -236,9 +249,10 @@ def test_a_snapshot_that_never_changes_is_frozen_and_goes_on_when_it_does(
     with HttpServer({"/now.jpg": newest}) as server:
         playing = live(f"snapshot:{server.url}/now.jpg", fps=20, frozen_s=1)
         wait_for(lambda: playing.is_("frozen"), "freezing")
+        playing.frames(1)
         assert len(playing.consumer.frames) == 1
         bodies.reverse()
-        playing.new_frames(1)
+        playing.frames(2)
         playing.end()
 
 
@@ -289,8 +303,10 @@ def test_bad_cameras_are_one_sentence_each_and_slow_no_other(
         for name, (_, sentence) in bad.items():
             wait_for(lambda name=name, sentence=sentence: said(name, sentence), name)
         before = len(consumer.frames)
-        took_s = wait_for(lambda: len(consumer.frames) >= before + 20, "frames of the good one")
-        assert took_s < 10, "two seconds, and some for a busy machine"
+        wait_for(lambda: len(consumer.frames) >= before + 20, "frames of the good one")
+        captured = [frame.info.captured_at for frame in consumer.frames[before:]]
+        between_s = statistics.median(later - one for one, later in pairwise(captured))
+        assert between_s < 0.5, "0.1 s, and some for a busy machine"
         states = read_camera_states(bus)
         stop.set()
         ingest.join(60)

@@ -101,8 +101,7 @@ def test_a_region_outside_the_picture_is_told_and_put_right_again(
 
     wait_until(is_told, "the camera's problem")
     change(bus, "door", region=(0, 0, 32, 32))
-    wait_for_frames(consumer, "door")
-    assert consumer.frames[-1].picture.width == 64
+    consumer.wait_for(lambda: consumer.frames[-1].picture.width == 64, "a square of the picture")
 
 
 def test_new_zones_take_effect_without_a_new_session(
@@ -127,7 +126,9 @@ def test_a_crashed_camera_is_started_again_by_the_same_ingest(
     start()
     add(bus, "door")
     wait_for_frames(consumer, "door")
-    (pid,) = [beat.pid for beat in bus.workers() if "-door-" in beat.worker]
+    (pid,) = wait_until(
+        lambda: [beat.pid for beat in bus.workers() if "-door-" in beat.worker], "its heartbeat"
+    )
     owner = holders(bus)["door"]
     os.kill(pid, signal.SIGKILL)
     consumer.wait_for(lambda: len(sessions(consumer, "door")) == 2, "a new session")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,7 +211,10 @@ def test_a_password_in_an_address_is_warned_of_once_and_not_shown(
     assert "s3cret" not in f"{caplog.text} {report}"
 
 
-def test_without_a_server_nothing_is_started(tmp_path: Path, camera: MakeCamera) -> None:
+def test_without_a_server_nothing_is_started(
+    tmp_path: Path, camera: MakeCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bus, "connect", staticmethod(partial(Bus.connect, timeout_s=0.2)))
     with pytest.raises(BusUnavailableError):
         run_ingest(f"unix://{tmp_path}/none.sock", [camera(ENDLESS)], threading.Event())
 
