@@ -28,7 +28,7 @@ def test_states_are_read_with_the_servers_time_until_they_are_forgotten(bus: Bus
     publish_camera_state(bus, state("door"))
     states = read_camera_states(bus)
     assert list(states) == ["door", "hall"]
-    assert states["hall"].at == pytest.approx(time.time(), abs=5)
+    assert states["hall"].at == pytest.approx(time.time(), abs=60)
     assert not states["hall"].is_gone(bus.server_time_ms() / 1000)
     forget_camera_state(bus, "hall")
     assert list(read_camera_states(bus)) == ["door"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import samples
 from bus_servers import cluster
 from redis.cluster import RedisCluster
 from roles import make_pipeline
+from waiting import PATIENT_S, wait_until
 
 from ghostpose.bus import Bus, CameraLeases, Registry
 from ghostpose.bus.camera_leases import read_camera_leases
@@ -29,7 +31,7 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def cluster_bus(cluster_url: str) -> Iterator[Bus]:
-    with Bus.connect(cluster_url, partitions=8) as bus:
+    with Bus.connect(cluster_url, partitions=8, timeout_s=PATIENT_S) as bus:
         yield bus
 
 
@@ -93,9 +95,9 @@ def test_waiting_works_over_all_partitions(cluster_bus: Bus) -> None:
     for name in ("e", "f"):
         pipeline = make_pipeline(cluster_bus, name)
         threading.Timer(0.1, pipeline.publish).start()
-        (delivery,) = pipeline.frames.take(1, 2)
+        (delivery,) = wait_until(partial(pipeline.frames.take, 1, 2), "a frame")
         threading.Timer(0.1, pipeline.finish, [delivery]).start()
-        (maps,) = pipeline.maps.take([pipeline.lease], 5, 2)
+        (maps,) = wait_until(partial(pipeline.maps.take, [pipeline.lease], 5, 2), "its maps")
         assert pipeline.commit_one(maps)
 
 

@@ -79,8 +79,9 @@ def test_old_poses_are_trimmed_by_age(bus, monkeypatch: pytest.MonkeyPatch) -> N
     commit(128)
     old_ms = bus.server_time_ms()
     wait_until(lambda: bus.server_time_ms() > old_ms + 1000, "old poses")
+    commit(63)
     monkeypatch.setattr(retention, "POSES_KEPT_S", 1.0)
-    commit(64)
+    commit(1)  # and looked at at once: after a second without another there are none
     seqs = pipeline.committed_seqs()
     assert 64 <= len(seqs) < 128 + 64
     assert seqs[-1] == 128 + 64 - 1

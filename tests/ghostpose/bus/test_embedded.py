@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from bus_servers import free_ports
 
 from ghostpose.bus import Bus, EmbeddedServer
 from ghostpose.errors import BusUnavailableError, InvalidValueError
@@ -30,7 +31,7 @@ time.sleep(60)
 """
 
 
-def is_gone(pid: int, limit_s: float = 10.0) -> bool:
+def is_gone(pid: int, limit_s: float = 60.0) -> bool:
     deadline = time.monotonic() + limit_s
     while _is_running(pid):
         if time.monotonic() >= deadline:
@@ -44,12 +45,6 @@ def _is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_its_socket_is_for_its_user_only(server) -> None:
@@ -123,7 +118,7 @@ def test_data_in_memory_does_not_survive_a_restart_at_the_same_address() -> None
 
 
 def test_it_listens_on_loopback_when_given_a_port() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     server = EmbeddedServer(maxmemory_mb=16, port=port)
     with server, Bus.connect(f"redis://127.0.0.1:{port}") as bus:
         assert bus.client.config_get("bind")["bind"] == "127.0.0.1"

@@ -81,7 +81,7 @@ def test_a_server_busy_with_a_script_is_away_until_it_ends(own_bus: Bus) -> None
     leases = PartitionLeases(own_bus, "post-1")
     try:
         with pytest.raises(BusUnavailableError, match="BUSY"):
-            for _ in range(500):
+            for _ in range(6000):
                 leases.take(0)
                 time.sleep(0.01)
     finally:

@@ -70,7 +70,7 @@ def test_the_frame_that_takes_the_last_credit_says_what_to_wait_for(pipeline) ->
     assert not pipeline.publisher.wait_for_credit(last.full, 0.02)
     pipeline.infer()
     pipeline.commit()
-    assert pipeline.publisher.wait_for_credit(last.full, 0.5)
+    assert pipeline.publisher.wait_for_credit(last.full, 30)
 
 
 def test_frames_of_an_older_session_use_up_credit_too(pipeline) -> None:
@@ -99,8 +99,8 @@ def test_waiting_for_credit_ends_with_the_next_commit(pipeline) -> None:
     committer = threading.Thread(target=commit_soon)
     committer.start()
     started = time.monotonic()
-    assert pipeline.publisher.wait_for_credit(full, 10)
-    assert time.monotonic() - started < 5
+    assert pipeline.publisher.wait_for_credit(full, 60)
+    assert time.monotonic() - started < 30
     committer.join()
     assert isinstance(publish(pipeline.publisher), Published)
 
@@ -111,7 +111,7 @@ def test_a_commit_between_full_and_waiting_is_not_missed(pipeline) -> None:
     assert isinstance(full, Full)
     pipeline.infer()
     pipeline.commit()
-    assert pipeline.publisher.wait_for_credit(full, 0.5)
+    assert pipeline.publisher.wait_for_credit(full, 30)
 
 
 def test_a_gap_gives_credit_back_too(pipeline) -> None:
@@ -121,7 +121,7 @@ def test_a_gap_gives_credit_back_too(pipeline) -> None:
     (delivery,) = pipeline.frames.take(1, 0)
     pipeline.frames.skip(delivery, "stale")
     pipeline.commit()
-    assert pipeline.publisher.wait_for_credit(full, 0.5)
+    assert pipeline.publisher.wait_for_credit(full, 30)
     assert isinstance(publish(pipeline.publisher), Published)
 
 

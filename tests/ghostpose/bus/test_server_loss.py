@@ -8,7 +8,7 @@ import pytest
 import redis
 import samples
 from roles import make_pipeline
-from waiting import wait_until
+from waiting import PATIENT_S, wait_until
 
 from ghostpose.bus import Bus, EmbeddedServer, FramePublisher, Published
 from ghostpose.errors import BusUnavailableError, LeaseLostError, SessionLostError
@@ -22,7 +22,7 @@ def own_server():
 
 @pytest.fixture
 def own_bus(own_server):
-    with Bus.connect(own_server.url, partitions=4) as connected:
+    with Bus.connect(own_server.url, partitions=4, timeout_s=PATIENT_S) as connected:
         yield connected
 
 
@@ -70,7 +70,7 @@ def test_a_flush_while_a_worker_waits_is_survived(pipeline) -> None:
     assert not pipeline.frames.take(1, 0.5)
     flush.join()
     make_pipeline(pipeline.bus, "lobby").publish()
-    assert pipeline.frames.take(1, 0.5)
+    assert wait_until(lambda: pipeline.frames.take(1, 0.5), "a frame")
 
 
 def test_a_short_absence_of_the_server_is_waited_for(own_server, own_bus) -> None:
