@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser_site import CAMERAS, Site, served_on
+from waiting import PATIENT_S
 
 from ghostpose.bus import Bus, EmbeddedServer, Registry
 from ghostpose.config import CameraConfig
@@ -28,7 +29,9 @@ def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as started:
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        launched = started.chromium.launch(
+            executable_path=CHROMIUM, args=arguments, timeout=WAIT_MS
+        )
         yield launched
         launched.close()
 
@@ -38,7 +41,7 @@ def site(browser: Browser) -> Iterator[Site]:
     """Return an open dashboard: whoever looks is its admin."""
     from simulated import SimulatedCamera, Simulation
 
-    with EmbeddedServer() as server, Bus.connect(server.url) as bus:
+    with EmbeddedServer() as server, Bus.connect(server.url, timeout_s=PATIENT_S) as bus:
         for name in CAMERAS:
             Registry(bus).add(CameraConfig(name=name, source="pattern:"))
         cameras = [SimulatedCamera(name, seed) for seed, name in enumerate(CAMERAS)]

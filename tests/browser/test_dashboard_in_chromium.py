@@ -94,7 +94,10 @@ def test_figures_say_what_cameras_do(page: Page, site: Site) -> None:
         "/^[3-6]/.test(document.querySelector('[data-camera=hall] .figures dd').textContent)",
     )
     assert "3 people" in tile.inner_text()
-    assert page.locator(".chip[data-health=live] b").inner_text() == str(len(CAMERAS))
+    wait_for(
+        page,
+        f"document.querySelector('.chip[data-health=live] b').textContent === '{len(CAMERAS)}'",
+    )
     page.get_by_label("Find a camera").fill("gar")
     assert page.locator(".tile:visible").count() == 1
 
@@ -108,7 +111,7 @@ def test_a_camera_with_problems_comes_first_unless_another_order_is_chosen(
         page.goto(site.url)
         page.wait_for_selector(".tile[data-camera=zoo]")
         first = "document.querySelector('.tile').dataset.camera"
-        assert page.evaluate(first) == "zoo"
+        wait_for(page, f"{first} === 'zoo'")
         page.get_by_label("Order").select_option("name")
         assert page.evaluate(first) == CAMERAS[0]
     finally:
@@ -151,6 +154,7 @@ def test_a_camera_is_added_and_removed_by_keys_alone(page: Page, site: Site) -> 
     page.keyboard.press("Tab")
     page.keyboard.type("pattern:people=2")
     page.keyboard.press("Enter")
+    page.wait_for_selector("dialog", state="detached")  # which would keep the focus
     page.wait_for_selector("[data-camera=roof]")
     assert Registry(site.bus).get("roof").settings.source == "pattern:people=2"
     page.locator("[data-camera=roof] a").focus()
