@@ -166,9 +166,12 @@ def cluster(folder: Path, nodes: int = 3) -> Iterator[list[RealServer]]:
 
 
 class Watched:
-    """A master, its replica, and a sentinel that lets the replica take over."""
+    """A master, its replica, and a sentinel that lets the replica take over when it is told to.
 
-    def __init__(self, folder: Path, stack: ExitStack, down_after_ms: int = 400) -> None:
+    By itself it would after minutes only: a machine that stands still for a moment loses no master.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.master = stack.enter_context(
             RealServer(valkey(), folder / "master", {"repl-diskless-sync-delay": 0})
         ).wait()
@@ -181,7 +184,7 @@ class Watched:
                 lambda: client.info("replication")["master_link_status"] == "up",
                 "the replica follows",
             )
-        self.sentinel = stack.enter_context(_sentinel(folder, self.master.port, down_after_ms))
+        self.sentinel = stack.enter_context(_sentinel(folder, self.master.port))
         with self.sentinel.client() as client:
             until(
                 lambda: client.execute_command("SENTINEL", "REPLICAS", MASTER),
@@ -192,15 +195,24 @@ class Watched:
     def url(self) -> str:
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{MASTER}"
 
-    def has_failed_over(self) -> bool:
+    def fail_over(self) -> None:
+        """Have the replica take over; returns when it has."""
+        with self.sentinel.client() as sentinel:
+            until(
+                lambda: sentinel.execute_command("SENTINEL", "FAILOVER", MASTER),
+                "the sentinel sees the replica",
+            )
         with self.replica.client() as client:
-            return client.info("replication")["role"] == "master"
+            until(
+                lambda: client.info("replication")["role"] == "master",
+                "the replica takes over",
+            )
 
 
-def _sentinel(folder: Path, master_port: int, down_after_ms: int) -> RealServer:
+def _sentinel(folder: Path, master_port: int) -> RealServer:
     told = (
         f"sentinel monitor {MASTER} 127.0.0.1 {master_port} 1\n"
-        f"sentinel down-after-milliseconds {MASTER} {down_after_ms}\n"
+        f"sentinel down-after-milliseconds {MASTER} 120000\n"
         f"sentinel failover-timeout {MASTER} 5000\n"
     )
     return RealServer(valkey(), folder / "sentinel", {}).with_file(told, "--sentinel")

@@ -11,7 +11,7 @@ import redis
 import samples
 from bus_servers import RealServer, debians_redis, valkey
 from roles import make_pipeline
-from waiting import wait_until
+from waiting import PATIENT_S, wait_until
 from whole import CAMERA, Whole
 
 from app.camera_list import list_cameras
@@ -81,8 +81,8 @@ def test_what_goes_wrong_with_frames_and_maps_is_allowed_for(
     roles = ("infer", "postprocess", "store", "consumer")
     with (
         Whole(url_of, tmp_path, roles=roles) as whole,
-        Bus.connect(url_of("ingest"), partitions=4) as ingest,
-        Bus.connect(url_of("admin"), partitions=4) as admin,
+        Bus.connect(url_of("ingest"), partitions=4, timeout_s=PATIENT_S) as ingest,
+        Bus.connect(url_of("admin"), partitions=4, timeout_s=PATIENT_S) as admin,
     ):
         ingest.register_camera(CAMERA, policy="every", credit=9)
         publisher = FramePublisher(ingest, CAMERA)
@@ -101,7 +101,7 @@ def test_what_goes_wrong_with_frames_and_maps_is_allowed_for(
 
 
 def test_ingest_may_keep_the_registry_and_consumers_may_look(url_of: Callable[[str], str]) -> None:
-    with Bus.connect(url_of("ingest"), partitions=4) as bus:
+    with Bus.connect(url_of("ingest"), partitions=4, timeout_s=PATIENT_S) as bus:
         registry = Registry(bus)
         registry.seed([CameraConfig(name=CAMERA, source="rtsp://a:pw@h/")])
         leases = CameraLeases(bus, "one")
@@ -125,7 +125,7 @@ def test_a_group_may_share_claim_and_leave(
     url_of: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ghostpose.client.sharing.FORGET_AFTER_S", 0.0)
-    with Bus.connect(url_of("admin"), partitions=4) as admin:
+    with Bus.connect(url_of("admin"), partitions=4, timeout_s=PATIENT_S) as admin:
         pipeline = make_pipeline(admin, CAMERA)
         pipeline.publish()
         pipeline.infer()
@@ -143,7 +143,7 @@ def test_who_links_persons_may_read_floors_and_poses_and_tell(
     floor = Rules(ground=((0, 0, 0, 0), (9, 0, 1, 0), (9, 9, 1, 1), (0, 9, 0, 1)))
     stop = threading.Event()
     stop.set()
-    with Bus.connect(url_of("admin"), partitions=4) as admin:
+    with Bus.connect(url_of("admin"), partitions=4, timeout_s=PATIENT_S) as admin:
         for name in (CAMERA, "yard"):
             admin.register_camera(name, policy="latest", credit=1, rules=floor)
         assert run_link(url_of("link"), stop) == 0
@@ -152,7 +152,7 @@ def test_who_links_persons_may_read_floors_and_poses_and_tell(
 
 
 def test_the_dashboard_may_do_what_its_page_offers(url_of: Callable[[str], str]) -> None:
-    with Bus.connect(url_of("admin"), partitions=4) as admin:
+    with Bus.connect(url_of("admin"), partitions=4, timeout_s=PATIENT_S) as admin:
         pipeline = make_pipeline(admin, CAMERA)
         publish_preview(admin, samples.preview(CAMERA))
         pipeline.publish(1)

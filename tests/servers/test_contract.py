@@ -10,6 +10,7 @@ import pytest
 import samples
 from redis.cluster import RedisCluster
 from roles import make_pipeline
+from waiting import PATIENT_S
 from whole import Whole
 
 from ghostpose.bus import Bus, Full, MapsReader, PartitionLeases
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def bus(url: str) -> Iterator[Bus]:
-    with closing(connect(url, timeout_s=5)) as client:
+    with closing(connect(url, timeout_s=PATIENT_S)) as client:
         whole = {"target_nodes": RedisCluster.PRIMARIES} if is_cluster(client) else {}
         client.flushall(**whole)
-    with Bus.connect(url, partitions=4) as connected:
+    with Bus.connect(url, partitions=4, timeout_s=PATIENT_S) as connected:
         yield connected
 
 

@@ -13,7 +13,7 @@ import pytest
 from bus_servers import RealServer, valkey
 from disks import mounted
 from roles import make_pipeline
-from waiting import wait_until
+from waiting import PATIENT_S, wait_until
 from whole import CAMERA, Whole
 
 from app.recording import record
@@ -71,7 +71,7 @@ def test_a_full_server_slows_the_whole_pipeline_and_is_recovered_from(
     loop = policy == "latest"
     with (
         RealServer(valkey(), tmp_path / "server", options) as server,
-        Bus.connect(server.url, partitions=4) as bus,
+        Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as bus,
         Whole(
             lambda _: server.url,
             tmp_path,
@@ -105,7 +105,7 @@ def test_a_server_whose_disk_is_full_is_waited_for_and_loses_nothing(
     server = RealServer(valkey(), small_disk / "server", options)
     with (
         server,
-        Bus.connect(server.url, partitions=4) as bus,
+        Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as bus,
         Whole(lambda _: server.url, tmp_path, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 10, "poses come")
@@ -124,7 +124,7 @@ def test_a_database_whose_disk_is_full_is_caught_up_with(
     small_disk: Path, tmp_path: Path, server: EmbeddedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
-        Bus.connect(server.url, partitions=4) as bus,
+        Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as bus,
         Whole(lambda _: server.url, small_disk, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: whole.rows("poses") > 5, "poses are stored")
@@ -138,11 +138,11 @@ def test_a_database_whose_disk_is_full_is_caught_up_with(
 
 def test_a_slow_database_holds_nobody_up(tmp_path: Path, server: EmbeddedServer) -> None:
     with (
-        Bus.connect(server.url, partitions=4) as bus,
+        Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as bus,
         Whole(lambda _: server.url, tmp_path, hold_after=FIRST, source=PATTERN) as whole,
     ):
         wait_until(lambda: whole.rows("poses") > 5, "poses are stored")
-        with closing(sqlite3.connect(whole.database)) as other:
+        with closing(sqlite3.connect(whole.database, timeout=60)) as other:
             other.execute("BEGIN EXCLUSIVE")
             report = whole.join_camera()
             wait_until(lambda: bus.counters(CAMERA).poses == FRAMES, "poses don't wait for it")
@@ -156,14 +156,16 @@ def test_a_recorder_whose_disk_is_full_says_so_and_its_file_is_whole(
 ) -> None:
     path = small_disk / "hall.gprec"
     with (
-        Bus.connect(server.url, partitions=4) as bus,
-        Whole(lambda _: server.url, tmp_path, source=PATTERN, height=368, picture="raw") as whole,
+        Bus.connect(server.url, partitions=4, timeout_s=PATIENT_S) as bus,
+        Whole(
+            lambda _: server.url, tmp_path, source=PATTERN, loop=True, height=368, picture="raw"
+        ) as whole,
     ):
         wait_until(lambda: len(whole.poses_seen()) > 1, "poses come")
         with pytest.raises(DiskError, match=r"hall\.gprec: can't be written .*No space left"):
             record(server.url, [CAMERA], path, threading.Event(), seconds=60, max_bytes=10**9)
         assert read_recording(path).frames
-        whole.assert_ledger_balances(bus, whole.join_camera())
+        whole.assert_ledger_balances(bus, whole.end_camera())
 
 
 def test_a_message_that_does_not_fit_leaves_the_ones_before_it(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CAMERA: Final = "hall"
 GUARANTEES: Final = Path(__file__).parents[2] / "docs" / "guarantees.md"
-LIMIT_S: Final = 60.0
+LIMIT_S: Final = 100.0
 OPTIONS: Final = WorkerOptions(batch=1, min_idle_s=0.5)
 
 PAUSE_S: Final = 0.02
