@@ -22,6 +22,7 @@ from waiting import wait_until
 
 from app.jobs.journal import Journal, recording_of
 from ghostpose.bus import Bus
+from ghostpose.bus.camera_states import read_camera_states
 from ghostpose.bus.sessions import SessionState, session_state
 from ghostpose.config import CameraConfig
 from ghostpose.types import EventMessage
@@ -141,12 +142,14 @@ def test_one_that_is_stopped_leaves_its_session_open_and_the_next_goes_on_in_it(
     server: EmbeddedServer,
 ) -> None:
     camera = CameraConfig(name="hall", source=VIDEO, policy="every", credit=4, height=64)
-    opened: list[int] = []
+    opened, players = list[int](), set[int]()
     with Bus.connect(server.url) as bus:
 
-        def is_full() -> bool:
-            state = session_state(bus, "hall")
-            return state is not None and state.in_flight == camera.credit
+        def full_one() -> int:
+            """Return the process that has published what it may; 0: none has, or a former one."""
+            state, said = session_state(bus, "hall"), read_camera_states(bus).get("hall")
+            is_full = state is not None and state.in_flight == camera.credit
+            return said.pid if is_full and said and said.session and said.pid not in players else 0
 
         for _ in range(2):
             stop = threading.Event()
@@ -154,7 +157,7 @@ def test_one_that_is_stopped_leaves_its_session_open_and_the_next_goes_on_in_it(
             play = partial(run_ingest, former=former, leave_open=True)
             player = threading.Thread(target=play, args=(server.url, [camera], stop))
             player.start()
-            wait_until(is_full, "it has published what it may")
+            players.add(wait_until(full_one, "it has published what it may"))
             stop.set()
             player.join(60)
             state = session_state(bus, "hall")
