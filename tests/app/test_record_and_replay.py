@@ -45,11 +45,11 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) 
 
 @pytest.fixture
 def recorded(server: EmbeddedServer, tmp_path: Path) -> Path:
-    """A recording of a whole session, made while it was worked on by the network."""
+    """A recording of a whole session, whose frames wait until it has them all for the network."""
     path, stop = tmp_path / "hall.gprec", threading.Event()
     options = WorkerOptions(engine="openvino", deterministic=True)
     with Bus.connect(server.url, partitions=2) as bus, path.open("wb", buffering=0) as file:
-        bus.register_camera("hall", policy="every", credit=4)
+        bus.register_camera("hall", policy="every", credit=FRAMES)
         recorder = Recorder(bus, ["hall"], WholeFile(file, path), 10**9)
         threads = [
             threading.Thread(target=run_inference, args=(server.url, options, stop)),
@@ -59,10 +59,11 @@ def recorded(server: EmbeddedServer, tmp_path: Path) -> Path:
         threads[2].start()
         _wait_until(lambda: recorder.result.bytes > 0)
         source = f"pattern:frames={FRAMES}&fps=10&width=320&height=240&people=2"
-        camera = CameraConfig(name="hall", source=source, policy="every", height=240)
+        camera = CameraConfig(name="hall", source=source, policy="every", height=240, credit=FRAMES)
+        run_ingest(server.url, [camera], threading.Event())
+        _wait_until(lambda: recorder.result.frames == FRAMES)
         for thread in threads[:2]:
             thread.start()
-        run_ingest(server.url, [camera], threading.Event())
         _wait_until(lambda: bus.counters("hall").sessions_ended == 1)
         done.set()
         threads[2].join()
