@@ -209,7 +209,7 @@ def test_the_list_tells_what_a_cameras_process_says(cameras: Cameras, bus: Bus) 
     state = CameraState("door", "waiting", 1.7e9, "w", "cellar", 17, problem=problem)
     publish_camera_state(bus, state)
     assert listed(cameras)["door"]["status"] == "not played", "nobody holds it"
-    CameraLeases(bus, "ingest-cellar").take({"door": 0.0})
+    CameraLeases(bus, "ingest-cellar", ttl_s=600).take({"door": 0.0})
     found = listed(cameras)["door"]
     assert (found["status"], found["played_by"]) == ("waiting", "ingest-cellar")
     assert found["state"]["problem"] == problem

@@ -84,7 +84,7 @@ def test_it_is_served_by_https_where_a_certificate_is_given(bus: Bus, tmp_path: 
     with open_listener(Listen("127.0.0.1", 0)) as listener, served(app, listener, config):
         port = listener.getsockname()[1]
         trusting = ssl.create_default_context(cafile=certificate)
-        answer = httpx.get(f"https://127.0.0.1:{port}/api/me", verify=trusting)
+        answer = httpx.get(f"https://127.0.0.1:{port}/api/me", verify=trusting, timeout=60)
     assert answer.json()["name"] == "local"
     assert "max-age" in answer.headers["strict-transport-security"]
 

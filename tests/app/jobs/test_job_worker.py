@@ -223,7 +223,7 @@ def test_who_watches_hears_of_a_worker_and_its_jobs(
     address = f"http://127.0.0.1:{port}"
 
     def scrape() -> dict[tuple[str, ...], float]:
-        text = httpx.get(f"{address}/metrics").text
+        text = httpx.get(f"{address}/metrics", timeout=60).text
         return {
             (sample.name, *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(text)
@@ -246,4 +246,4 @@ def test_who_watches_hears_of_a_worker_and_its_jobs(
     roles = {name[1] for name in told if name[0] == HEARTBEAT.name}
     assert roles == {"jobs"}, "who played the recording is gone, and nobody misses it"
     for path in ("healthz", "readyz"):
-        assert httpx.get(f"{address}/{path}").status_code == 200, path
+        assert httpx.get(f"{address}/{path}", timeout=60).status_code == 200, path
