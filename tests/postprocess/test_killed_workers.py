@@ -32,7 +32,8 @@ import sys
 from app.stopping import stop_event
 from workers.loop import run_inference
 from workers.options import WorkerOptions
-run_inference(sys.argv[1], WorkerOptions(engine="stub:15", batch=2, min_idle_s=1.0), stop_event())
+options = WorkerOptions(engine="stub:15", batch=2, min_idle_s=1.0, max_deliveries=100)
+run_inference(sys.argv[1], options, stop_event())
 """
 
 POSTPROCESS = """

@@ -183,7 +183,7 @@ def test_a_state_of_another_version_is_dropped_with_one_line_and_no_number_is_us
         hand_in(free, deliveries[:1])
         poses(server, 1)
     bus.client.set(bus.keys.state("lobby"), msgpack.packb([99, 0, 0.1, 4, 0, b""]))
-    with working(server, "two"):
+    with working(server, "two", STEADY):
         hand_in(free, deliveries[1:])
         _, after = poses(server, 2)
     numbers = [int((person.track or "").removeprefix("lobby-")) for person in after.people]

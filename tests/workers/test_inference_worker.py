@@ -382,7 +382,7 @@ def test_a_worker_that_hangs_loses_its_frames(bus: Bus, pipeline: Pipeline) -> N
     pipeline.publish(1)
     taken = FrameReader(bus, "stuck").take(1, 0)
     other, reader = FrameReader(bus, "other"), _Counting(bus, "stuck")
-    with Holding(reader, 0.3, stuck_s=1.0) as holding:
+    with Holding(reader, 0.3, stuck_s=2.0) as holding:
         holding.add(taken)
         wait_until(lambda: reader.held >= 2, "the frame is held at first")
         (claimed,) = wait_until(lambda: other.claim_idle(0.3, 1), "another takes it over")
@@ -395,6 +395,6 @@ def test_a_worker_says_that_it_lives_and_leaves_no_trace_after(
     pipeline.publish(1)
     with working(server, "lively"):
         maps_of(pipeline, 1)
-        (beat,) = bus.workers()
+        (beat,) = wait_until(bus.workers, "it says so")
         assert (beat.worker, beat.role) == ("lively", "inference")
     assert bus.workers() == []
