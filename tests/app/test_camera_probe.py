@@ -38,7 +38,7 @@ def test_codec_size_rate_and_a_picture_are_told(
 
 
 def test_programs_get_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    look_at("pattern:width=64&height=48&fps=20&frames=40", "--json")
+    look_at("pattern:width=64&height=48&fps=20&frames=40", "--seconds", "60", "--json")
     told = json.loads(capsys.readouterr().out)
     assert (told["width"], told["height"], told["pictures"], told["damaged"]) == (64, 48, 40, 0)
     assert told["fps"] == pytest.approx(20, rel=0.01)

@@ -33,16 +33,18 @@ def test_a_run_begins_with_a_camera_that_is_away_and_poses_resume_by_themselves(
         camera.kill()
         options = ("--engine", "stub:1", "--height", "64", "--json", "--redis", server.url)
         run = Ghostpose(("run", camera.url("/live"), *options))
-        wait_for(lambda: "live" in read_camera_states(bus), "ingest", 60)
-        camera.start()
-        wait_for(lambda: bus.counters("live").poses >= 5, "poses", 60)
-        camera.kill()
-        wait_for(lambda: read_camera_states(bus)["live"].status == "waiting", "waiting")
-        before = bus.counters("live").poses
-        camera.start()
-        took_s = wait_for(lambda: bus.counters("live").poses > before + 5, "poses again", 60)
-        assert took_s < 15, "ten seconds, and some for a busy machine"
-        run.process.send_signal(signal.SIGINT)
+        try:
+            wait_for(lambda: "live" in read_camera_states(bus), "ingest")
+            camera.start()
+            wait_for(lambda: bus.counters("live").poses >= 5, "poses")
+            camera.kill()
+            wait_for(lambda: read_camera_states(bus)["live"].status == "waiting", "waiting")
+            before = bus.counters("live").poses
+            camera.start()
+            took_s = wait_for(lambda: bus.counters("live").poses > before + 5, "poses again")
+            assert took_s < 25, "ten seconds, and some for a busy machine"
+        finally:
+            run.process.send_signal(signal.SIGINT)
         done = run.finish(limit_s=60)
     assert done.code == 0, done.err
     assert done.summary["poses"] > before

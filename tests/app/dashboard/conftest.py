@@ -43,7 +43,9 @@ class Asked(httpx.Client):
         given: dict[str, str] = {"Origin": f"http://{self.host}", **headers}
         if cookie := self.headers.get("Cookie"):
             given["Cookie"] = cookie
-        return connect(f"ws://{self.host}/api/live", additional_headers=given, max_size=2**20)
+        return connect(
+            f"ws://{self.host}/api/live", additional_headers=given, max_size=2**20, open_timeout=60
+        )
 
 
 class Dashboards(Protocol):
