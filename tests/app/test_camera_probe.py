@@ -10,8 +10,9 @@ import cv2
 import pytest
 
 from app.cli.main import main
-from ghostpose.bus import Bus, Registry
+from ghostpose.bus import Bus, Registry, connection
 from ghostpose.config import CameraConfig
+from ghostpose.server import connect
 
 if TYPE_CHECKING:
     from ghostpose.bus import EmbeddedServer
@@ -68,8 +69,12 @@ def test_a_camera_of_the_registry_is_named_by_its_name(
     ],
 )
 def test_what_is_wrong_is_one_sentence(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(connection, "connect", lambda url, **_: connect(url, timeout_s=0.1))
     look_at(*arguments, code=2)
     said = capsys.readouterr().err
     assert words in said

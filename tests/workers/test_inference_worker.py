@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 LIMIT_S = 60.0
 
 
+@pytest.fixture(autouse=True)
+def a_stop_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.intake.BLOCK_S", 0.1)
+
+
 @contextmanager
 def working(
     server: EmbeddedServer, name: str = "worker", **options: float | str
@@ -180,15 +185,8 @@ class _FailsOnWidth(StubEngine):
 def test_a_frame_that_the_network_fails_on_is_buried_alone(bus: Bus, pipeline: Pipeline) -> None:
     for width in (16, 32):
         pipeline.publisher.publish(samples.info(), samples.picture(width, 8))
-    stop = threading.Event()
-    worker = Worker(bus, "worker", _FailsOnWidth(32), WorkerOptions(), stop)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
+    with running(bus, _FailsOnWidth(32), WorkerOptions()):
         first, second = sorted(maps_of(pipeline, 2), key=lambda d: d.message.id.seq)
-    finally:
-        stop.set()
-        thread.join(LIMIT_S)
     assert isinstance(first.message, MapsMessage)
     assert isinstance(second.message, GapMessage)
     assert second.message.reason == "poison"

@@ -15,9 +15,10 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DataError, OperationalError
 from written import pose, write
 
-from ghostpose.bus import Bus, consumers
+from ghostpose.bus import Bus, connection, consumers
 from ghostpose.codec.poses import encode_event
 from ghostpose.errors import BusUnavailableError, StoreError
+from ghostpose.server import connect
 from ghostpose.topics import STORE_GROUP
 from ghostpose.types import EventMessage
 from postprocess.store import group_reader, open_database, run_store
@@ -27,6 +28,11 @@ from postprocess.store.group_reader import GroupReader
 from postprocess.store.retention import Retention
 
 LIMIT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def it_looks_often(monkeypatch):
+    monkeypatch.setattr(store_worker, "TURN_S", 0.05)
 
 
 @contextmanager
@@ -364,7 +370,8 @@ def test_a_store_that_comes_first_creates_the_deployment_as_configured(server, f
         assert bus.partitions == 3
 
 
-def test_no_server_is_one_sentence(tmp_path, file_address):
+def test_no_server_is_one_sentence(tmp_path, file_address, monkeypatch):
+    monkeypatch.setattr(connection, "connect", lambda url, **_: connect(url, timeout_s=0.1))
     with pytest.raises(BusUnavailableError, match="No Redis server answers"):
         run_store(f"unix://{tmp_path}/none.sock", file_address, stop=threading.Event())
 
