@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 DEFAULT_MAXMEMORY_MB: Final = 512
 
-START_TIMEOUT_S: Final = 10.0
-"""An append-only file of gigabytes is loaded at some hundred MB a second: see `_wait_until_ready`,
-which waits longer as long as the server says that it is loading."""
+START_TIMEOUT_S: Final = 30.0
+"""For busy machines: a server that can't start ends by itself. An append-only file of gigabytes is
+loaded at some hundred MB a second: see `_wait_until_ready`, which waits longer as long as it says
+that it is loading."""
 
 STOP_TIMEOUT_S: Final = 10.0
 """After it, the server is killed."""
