@@ -20,7 +20,7 @@ from ingest.sources import stream
 from ingest.supervisor import run_ingest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from http.server import BaseHTTPRequestHandler
 
     from camera_servers import Answer
@@ -89,12 +89,18 @@ class Live:
 @pytest.fixture
 def live(
     bus: Bus, server: EmbeddedServer, consumer: Consumer, camera: MakeCamera
-) -> Callable[..., Live]:
+) -> Iterator[Callable[..., Live]]:
+    started: list[Live] = []
+
     def start(source: str, **options: object) -> Live:
         config = camera(source, **{"policy": "latest", "height": 64, **options})
-        return Live(config, bus, server.url, consumer)
+        started.append(Live(config, bus, server.url, consumer))
+        return started[-1]
 
-    return start
+    yield start
+    for one in started:  # which the test, having failed, may have left to the next one
+        one.stop.set()
+        one.thread.join(60)
 
 
 @needs_rtsp
