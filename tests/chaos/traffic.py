@@ -35,7 +35,7 @@ class Traffic:
     """Publishes until the block ends, then ends the session."""
 
     def __init__(self, url: str) -> None:
-        self.bus = Bus.connect(url, partitions=2)
+        self.bus = Bus.connect(url, partitions=2, timeout_s=60)
         self.bus.register_camera(CAMERA, policy="every", credit=8)
         self._publisher = FramePublisher(self.bus, CAMERA)
         self._done = threading.Event()

@@ -97,7 +97,7 @@ def publishing(server: EmbeddedServer) -> Iterator[None]:
 
     def publish(camera: str) -> None:
         try:
-            with Bus.connect(server.url) as bus:
+            with Bus.connect(server.url, timeout_s=LIMIT_S) as bus:
                 _publish_all(bus, camera)
         except BaseException as failure:
             failures.append(failure)
