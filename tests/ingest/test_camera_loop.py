@@ -11,9 +11,9 @@ import redis
 from ingest_fakes import Consumer
 from waiting import wait_until
 
-from ghostpose.bus import Bus, EmbeddedServer, FramePublisher, Heartbeat
+from ghostpose.bus import Bus, EmbeddedServer, FramePublisher, Heartbeat, heartbeats
 from ghostpose.topics import META_KEY
-from ingest import backoff
+from ingest import backoff, session
 from ingest.loop import run_camera
 from ingest.report import CameraReport
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ghostpose.config import CameraConfig
+
+
+@pytest.fixture(autouse=True)
+def nothing_takes_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera without credit asks again soon, and tells soon what it does."""
+    monkeypatch.setattr(session, "LOOK_AGAIN_S", 0.2)
+    monkeypatch.setattr(heartbeats, "INTERVAL_S", 0.1)
 
 
 class Running:

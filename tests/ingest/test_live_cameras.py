@@ -202,8 +202,9 @@ def test_a_frozen_picture_is_a_state_and_never_passed_off_as_frames(
     live: Callable[..., Live],
 ) -> None:
     with RtspServer({"/live": {"pattern": "smpte75"}}) as server:
-        playing = live(server.url("/live"), frozen_s=2)
+        playing = live(server.url("/live"), frozen_s=1)
         wait_for(lambda: playing.is_("frozen"), "freezing")
+        wait_for(lambda: playing.bus.counters("cam").in_flight == 0, "the frames before")
         before = len(playing.consumer.frames)
         wait_for(lambda: playing.is_("waiting", "the same picture came for "), "reopening")
         wait_for(lambda: playing.is_("frozen"), "still frozen")

@@ -15,6 +15,7 @@ from waiting import wait_until
 from ghostpose.codec.images import decode_picture
 from ghostpose.config import CameraConfig
 from ghostpose.errors import SourceError
+from ingest import session
 from ingest.sources import Undecodable, open_source
 from ingest.sources.image_folder import StillPicture
 
@@ -92,7 +93,10 @@ def test_pictures_that_can_not_be_converted_are_skipped() -> None:
     assert publisher.ended == (5, {"decode": 2}, tally.clock_repairs)
 
 
-def test_a_newer_picture_that_can_not_be_converted_leaves_no_frame_uncounted() -> None:
+def test_a_newer_picture_that_can_not_be_converted_leaves_no_frame_uncounted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "LOOK_AGAIN_S", 0.2)
     source, publisher = ListSource(pictures(2)), FakePublisher()
     source.items[1] = _Inconvertible(0.1, np.zeros((48, 64, 3), np.uint8))
     publisher.credit.clear()
