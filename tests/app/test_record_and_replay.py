@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import samples
+from waiting import PATIENT_S
 
 from app.cli.main import main
 from app.recording import Recorder
@@ -49,7 +50,7 @@ def recorded(server: EmbeddedServer, tmp_path: Path) -> Path:
     path, stop = tmp_path / "hall.gprec", threading.Event()
     options = WorkerOptions(engine="openvino", deterministic=True)
     # The recorder ends with its connection: a machine that stands still must not.
-    connection = Bus.connect(server.url, partitions=2, timeout_s=60)
+    connection = Bus.connect(server.url, partitions=2, timeout_s=PATIENT_S)
     with connection as bus, path.open("wb", buffering=0) as file:
         bus.register_camera("hall", policy="every", credit=FRAMES)
         recorder = Recorder(bus, ["hall"], WholeFile(file, path), 10**9)

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 import samples
+from waiting import PATIENT_S
 
 from ghostpose.bus import Bus, FramePublisher, Full
 from ghostpose.types import EncodedPicture
@@ -35,7 +36,7 @@ class Traffic:
     """Publishes until the block ends, then ends the session."""
 
     def __init__(self, url: str) -> None:
-        self.bus = Bus.connect(url, partitions=2, timeout_s=60)
+        self.bus = Bus.connect(url, partitions=2, timeout_s=PATIENT_S)
         self.bus.register_camera(CAMERA, policy="every", credit=8)
         self._publisher = FramePublisher(self.bus, CAMERA)
         self._done = threading.Event()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from run_support import Ghostpose, ghostpose, wait_until
 from typer.testing import CliRunner
+from waiting import PATIENT_S
 
 from app.cli.main import app
 from app.registry import is_played
@@ -76,7 +77,7 @@ def wait_for_poses(server: EmbeddedServer, camera: str, count: int = 3) -> PoseR
     with Bus.connect(server.url) as bus:
         wait_until(lambda: camera in bus.cameras())
         poses: list[PoseRecord] = []
-        with PoseReader(server.url, [camera], start="now") as reader:
+        with PoseReader(server.url, [camera], start="now", timeout_s=PATIENT_S) as reader:
 
             def come() -> bool:
                 records = reader.read(block_s=0.2)

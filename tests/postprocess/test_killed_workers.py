@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import samples
-from waiting import wait_until
+from waiting import PATIENT_S, wait_until
 
 from ghostpose.bus import Bus, FramePublisher, Full, Published
 from ghostpose.client import PoseReader
@@ -97,7 +97,7 @@ def publishing(server: EmbeddedServer) -> Iterator[None]:
 
     def publish(camera: str) -> None:
         try:
-            with Bus.connect(server.url, timeout_s=LIMIT_S) as bus:
+            with Bus.connect(server.url, timeout_s=PATIENT_S) as bus:
                 _publish_all(bus, camera)
         except BaseException as failure:
             failures.append(failure)

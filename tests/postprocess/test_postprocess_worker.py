@@ -12,6 +12,7 @@ import msgpack
 import pytest
 import samples
 from roles import make_pipeline
+from waiting import PATIENT_S
 
 from ghostpose.bus import Bus, FramePublisher, FrameReader, MapsReader, PartitionLeases
 from ghostpose.bus.maps_reader import CONSUMER
@@ -83,7 +84,7 @@ def publish(pipeline: Pipeline, count: int) -> list[FrameDelivery]:
 def poses(server: EmbeddedServer, count: int, camera: str = "lobby") -> list[PoseMessage]:
     """Wait for `count` pose messages of the camera."""
     found: list[PoseMessage] = []
-    with PoseReader(server.url, [camera], start="begin") as reader:
+    with PoseReader(server.url, [camera], start="begin", timeout_s=PATIENT_S) as reader:
         until = time.monotonic() + LIMIT_S
         while len(found) < count and time.monotonic() < until:
             messages = [received.message for received in reader.read(block_s=0.1)]
