@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import samples
-from roles import make_pipeline
 from waiting import wait_until
 
 from ghostpose.bus import Bus, FrameReader, Published
 from ghostpose.codec.maps import MAX_MAP_CELLS
-from ghostpose.errors import BusError, EngineBrokenError, WeightsError
+from ghostpose.errors import EngineBrokenError, WeightsError
 from ghostpose.types import EncodedPicture, GapMessage, Maps, MapsMessage
 from workers.engines.stub import StubEngine, standing_people
-from workers.holding import Holding
 from workers.loop import Counts, Worker, run_inference
 from workers.options import WorkerOptions
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from roles import Pipeline
 
-    from ghostpose.bus import EmbeddedServer, FrameDelivery, MapsDelivery
+    from ghostpose.bus import EmbeddedServer, MapsDelivery
     from ghostpose.types import ByteArray
 
 LIMIT_S = 60.0
@@ -332,59 +330,6 @@ def test_a_frame_whose_maps_can_not_be_sent_is_buried_and_the_worker_goes_on(
     assert messages[1].reason == "poison"
     ((_, letter),) = bus.client.xrange(bus.keys.dead(pipeline.partition))
     assert letter[b"detail"].startswith(b"its maps can't be sent: ")
-
-
-class _Slow(StubEngine):
-    """Takes longer than frames may lie idle; counts what it was given."""
-
-    given = 0
-
-    def infer(self, images: Sequence[ByteArray]) -> list[Maps]:
-        self.given += len(images)
-        return super().infer(images)
-
-
-def test_slow_workers_keep_their_frames_and_do_each_once(bus: Bus) -> None:
-    pipeline = make_pipeline(bus, "busy", credit=8)
-    pipeline.publish(8)  # for each worker a batch to infer, and one that waits behind it
-    options = WorkerOptions(batch=2, min_idle_s=1.5, max_deliveries=1)
-    engines = [_Slow(0.45), _Slow(0.45)]
-    stop = threading.Event()
-    workers = [Worker(bus, f"w{k}", engine, options, stop) for k, engine in enumerate(engines)]
-    threads = [threading.Thread(target=worker.run) for worker in workers]
-    for thread in threads:
-        thread.start()
-    try:
-        messages = [d.message for d in maps_of(pipeline, 8)]
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(LIMIT_S)
-    assert all(isinstance(m, MapsMessage) for m in messages), "none is buried as poison"
-    assert sum(engine.given for engine in engines) == 8
-
-
-class _Counting(FrameReader):
-    """Counts how often frames were held; the first time the server refuses it."""
-
-    held = 0
-
-    def hold(self, deliveries: Sequence[FrameDelivery]) -> int:
-        self.held += 1
-        if self.held == 1:
-            raise BusError("the server answered with an error")
-        return super().hold(deliveries)
-
-
-def test_a_worker_that_hangs_loses_its_frames(bus: Bus, pipeline: Pipeline) -> None:
-    pipeline.publish(1)
-    taken = FrameReader(bus, "stuck").take(1, 0)
-    other, reader = FrameReader(bus, "other"), _Counting(bus, "stuck")
-    with Holding(reader, 0.3, stuck_s=2.0) as holding:
-        holding.add(taken)
-        wait_until(lambda: reader.held >= 2, "the frame is held at first")
-        (claimed,) = wait_until(lambda: other.claim_idle(0.3, 1), "another takes it over")
-    assert claimed.entry_id == taken[0].entry_id
 
 
 def test_a_worker_says_that_it_lives_and_leaves_no_trace_after(
