@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-TURN_S = 0.005
-"""How long a turn is at least."""
+TURN_S = 0.04
+"""How long a turn is at least: several pictures of the quickest network. Of one alone half was what
+ran before it: caches full of another's, and torch's threads, which spin for a while."""
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
