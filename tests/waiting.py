@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,27 +32,52 @@ def wait_until(condition: Callable[[], Answer], what: str, limit_s: float = 60.0
     return answer
 
 
+class Stalls:
+    """Notes, while the block lasts, when this process stood still, since its machine did."""
+
+    def __init__(self) -> None:
+        self.total_s, self._ended_s = 0.0, -math.inf
+        self._beat_s, self._lock, self._done = time.monotonic(), threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._beat_s = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Note one that is just over: whoever asks may have woken before the watching thread."""
+        with self._lock:
+            now_s = time.monotonic()
+            if now_s - self._beat_s > STALL_S:
+                self.total_s, self._ended_s = self.total_s + now_s - self._beat_s, now_s
+            self._beat_s = now_s
+
+    def over_for_s(self) -> float:
+        """Return how long ago the newest one ended."""
+        self.look()
+        return time.monotonic() - self._ended_s
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            self.look()
+
+
 @contextmanager
 def running_time() -> Iterator[Callable[[], float]]:
     """Yield a clock, in seconds from 0, that stands still while the machine does.
 
     For promises by the clock, which are those of a machine that runs.
     """
-    stalls_s, done = list[float](), threading.Event()
+    with Stalls() as stalls:
+        began_s = time.monotonic()
 
-    def watch() -> None:
-        before_s = time.monotonic()
-        while not done.wait(0.05):
-            now_s = time.monotonic()
-            if now_s - before_s > STALL_S:
-                stalls_s.append(now_s - before_s)
-            before_s = now_s
+        def running_s() -> float:
+            stalls.look()
+            return time.monotonic() - began_s - stalls.total_s
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    began_s = time.monotonic()
-    try:
-        yield lambda: time.monotonic() - began_s - sum(stalls_s)
-    finally:
-        done.set()
-        watcher.join()
+        yield running_s

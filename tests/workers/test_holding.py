@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from roles import make_pipeline
 from test_inference_worker import a_stop_is_noticed_soon, maps_of, running
-from waiting import wait_until
+from waiting import Stalls, wait_until
 
 from ghostpose.bus import Bus, FrameReader
 from ghostpose.errors import BusError
 from ghostpose.types import Maps, MapsMessage
 from workers.engines.stub import StubEngine
-from workers.holding import RENEWALS, Holding
+from workers.holding import Holding
 from workers.options import WorkerOptions
 
 if TYPE_CHECKING:
@@ -31,43 +29,18 @@ __all__ = ["a_stop_is_noticed_soon"]
 MIN_IDLE_S: Final = 1.5
 
 
-class Pulse(threading.Thread):
-    """Knows whether this process went on all the time: whole machines stand still for seconds."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.done = threading.Event()
-        self._beat_s = self._steady_since_s = time.monotonic() - MIN_IDLE_S
-
-    def run(self) -> None:
-        while not self.done.wait(0.02):
-            self._look()
-
-    def went_on(self) -> bool:
-        """Whether it did for as long as frames may lie idle."""
-        self._look()
-        return time.monotonic() - self._steady_since_s >= MIN_IDLE_S
-
-    def _look(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._beat_s > MIN_IDLE_S / RENEWALS:
-            self._steady_since_s = now_s
-        self._beat_s = now_s
-
-
 @pytest.fixture
 def claims_of_who_went_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have workers that stood still take nothing over at first: so did those who hold it."""
-    pulse, claim_idle = Pulse(), FrameReader.claim_idle
+    claim_idle = FrameReader.claim_idle
+    with Stalls() as stalls:
 
-    def claim(reader: FrameReader, *arguments: Any) -> list[FrameDelivery]:
-        return claim_idle(reader, *arguments) if pulse.went_on() else []
+        def claim(reader: FrameReader, *arguments: Any) -> list[FrameDelivery]:
+            steady = stalls.over_for_s() >= MIN_IDLE_S
+            return claim_idle(reader, *arguments) if steady else []
 
-    monkeypatch.setattr(FrameReader, "claim_idle", claim)
-    pulse.start()
-    yield
-    pulse.done.set()
-    pulse.join()
+        monkeypatch.setattr(FrameReader, "claim_idle", claim)
+        yield
 
 
 class _Slow(StubEngine):
